@@ -1,0 +1,20 @@
+//! How a service speaks HTTP: problems, bodies, queries, the trace that a request carries, and a client.
+//!
+//! Every service and the gateway read input and word refusals through here, so all of them do it alike. It must not know
+//! any domain: no customer, no order, no route.
+
+mod answer;
+mod body;
+mod client;
+mod path;
+pub mod problem;
+mod query;
+mod trace;
+
+pub use answer::Answer;
+pub use body::{JsonBody, MAX_BODY_BYTES};
+pub use client::{Call, CallError, ServiceClient};
+pub use path::PathId;
+pub use problem::ApiError;
+pub use query::QueryFields;
+pub use trace::TraceParent;
