@@ -1,0 +1,24 @@
+//! What browser and gateway say to each other: ids, money, versions, commands, documents and socket frames.
+//!
+//! Pure data that compiles for both sides of the wire. It must not know how either side stores, sends or shows it.
+//! Input is parsed into types here ([`fields`]); past that point a type is proof that the value is good.
+
+mod customer;
+pub mod fields;
+mod ids;
+pub mod live;
+mod money;
+mod order;
+mod page;
+mod problem;
+mod saga;
+mod version;
+
+pub use customer::{CreateCustomer, Customer, CustomerName, CustomerOrders};
+pub use ids::{CustomerId, OrderId, SagaId, uuid_v7};
+pub use money::{Money, MoneyError};
+pub use order::{Coordination, CreateOrder, Order, OrderAccepted, OrderState, RejectionReason};
+pub use page::{Created, Page, Timestamp};
+pub use problem::{FieldError, Problem};
+pub use saga::{Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};
+pub use version::Version;

@@ -1,0 +1,90 @@
+//! What went wrong, as a client reads it (RFC 9457).
+
+use serde::{Deserialize, Serialize};
+
+/// One field of the input that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct FieldError {
+    /// The field's name in the JSON or in the query.
+    pub field: String,
+    /// What is wrong with it, to be read after the field's name: "must not be negative".
+    pub message: String,
+}
+
+/// A problem detail, `application/problem+json`. It never carries internal text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// A URI that names the kind of problem; here always `urn:tramline:problem:<code>`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// A short sentence, the same for every problem of this kind.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened this time and what to do about it.
+    pub detail: String,
+    /// The kind in kebab-case, stable, for programs.
+    pub code: String,
+    /// The fields at fault, when the input is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+}
+
+impl Problem {
+    /// A problem of the kind `code`.
+    #[must_use]
+    pub fn new(status: u16, code: &str, title: &str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:tramline:problem:{code}"),
+            title: title.to_owned(),
+            status,
+            detail: detail.into(),
+            code: code.to_owned(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// 422: the input has the wrong shape or a bad value.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail =
+            errors.iter().map(|error| format!("{} {}", error.field, error.message)).collect::<Vec<_>>().join("; ");
+        Self { errors, ..Self::new(422, "invalid-request", "The request is not valid", detail) }
+    }
+
+    /// 404: nothing there, or nothing that the caller may see.
+    #[must_use]
+    pub fn not_found(what: &str) -> Self {
+        Self::new(404, "not-found", "Not found", format!("There is no such {what}."))
+    }
+
+    /// 409: the id was used before, for something else.
+    #[must_use]
+    pub fn idempotency_conflict() -> Self {
+        Self::new(
+            409,
+            "idempotency-conflict",
+            "The id was used before",
+            "An earlier request with this id had another body. Choose a new id.",
+        )
+    }
+
+    /// 500: our fault. The cause is in the server's log, never here.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            500,
+            "internal-error",
+            "Something went wrong",
+            "The request could not be handled. Try again with the same id.",
+        )
+    }
+
+    /// 503: a service does not answer now.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(503, "unavailable", "Not available now", "A service is not answering. Try again with the same id.")
+    }
+}

@@ -1,0 +1,143 @@
+//! A database as its owner holds it: units of work go to the writer, reads to a pool.
+
+use crate::{
+    BoxFuture, Clock, DbError, Durability, IdSource, Migration, Record, Statement, Tx, UtcMicros, sqlite::SqliteDb,
+};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use uuid::Uuid;
+
+/// How much a database was asked to do, for metrics: the cost of a saga is counted in these.
+#[derive(Debug, Default)]
+pub struct Counters {
+    statements: AtomicU64,
+    commits: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn count_statement(&self) {
+        self.statements.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// SQL statements run so far, transaction control included.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Transactions committed so far. Units of work that committed together count once.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
+    }
+}
+
+/// A service's own database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    name: &'static str,
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Clone, Debug)]
+enum Engine {
+    Sqlite(SqliteDb),
+}
+
+impl Db {
+    /// Opens a SQLite file, making it when it is not there, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When the file cannot be opened, or its schema is newer than this program.
+    pub async fn open_sqlite(
+        name: &'static str,
+        path: &Path,
+        durability: Durability,
+        migrations: &[Migration],
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Self, DbError> {
+        let counters = Arc::new(Counters::default());
+        let sqlite = SqliteDb::open(name, path, durability, migrations, Arc::clone(&counters)).await?;
+        Ok(Self { name, engine: Engine::Sqlite(sqlite), clock, ids, counters })
+    }
+
+    /// The database's name, for logs and metrics.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What it was asked to do so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The present moment by this database's clock.
+    #[must_use]
+    pub fn now(&self) -> UtcMicros {
+        self.clock.now()
+    }
+
+    /// An id that was never used before.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        self.ids.next()
+    }
+
+    /// Runs a unit of work. `Ok` means that its effects are durable; an `Err` from `work` undoes them.
+    ///
+    /// On SQLite, units of work that wait at the same time commit together, each behind its own savepoint.
+    ///
+    /// # Errors
+    /// The unit of work's own error, or the database's.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+        }
+    }
+
+    /// Reads every row of a query outside any unit of work. The query bounds how many there are.
+    ///
+    /// # Errors
+    /// When the engine refuses it or a row is not an `R`.
+    pub async fn all<R: Record>(&self, statement: Statement) -> Result<Vec<R>, DbError> {
+        self.counters.count_statement();
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.all(statement).await,
+        }
+    }
+
+    /// Reads one row or none outside any unit of work.
+    ///
+    /// # Errors
+    /// When the engine refuses it or the row is not an `R`.
+    pub async fn optional<R: Record>(&self, statement: Statement) -> Result<Option<R>, DbError> {
+        Ok(self.all(statement).await?.pop())
+    }
+
+    /// Finishes what is queued and closes every connection.
+    pub async fn close(&self) {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+        }
+    }
+}

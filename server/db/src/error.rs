@@ -1,0 +1,46 @@
+//! What can go wrong with a database.
+
+/// A failure of the database or of reaching it: infrastructure, never a refusal by the domain.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The engine refused a statement or a connection.
+    #[error("the database failed")]
+    Engine(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the schema of {database} could not be migrated")]
+    Migration {
+        /// The database's name.
+        database: String,
+        /// Why.
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// The schema was made by a newer program.
+    #[error("{database} was written by a newer version of this program; start that version, or restore a backup")]
+    NewerSchema {
+        /// The database's name.
+        database: String,
+    },
+    /// The unit of work panicked or the database is shutting down; nothing of it was kept.
+    #[error("the unit of work was abandoned")]
+    Abandoned,
+    /// The transaction that the unit of work shared could not commit; nothing of it was kept.
+    #[error("the transaction could not commit: {0}")]
+    NotCommitted(String),
+    /// What is stored does not read as what it should be.
+    #[error("stored data does not read as {what}")]
+    Corrupt {
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl DbError {
+    /// Wraps a decoding failure of stored data.
+    pub fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Corrupt { what, source: source.into() }
+    }
+}

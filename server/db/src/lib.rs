@@ -1,0 +1,26 @@
+//! The database under every store: one [`Db`] to read and write, whatever engine is behind it.
+//!
+//! A unit of work is a closure over a [`Tx`]; its statements commit together or not at all. One SQL text with `$1`
+//! placeholders serves every engine ([`Statement`]). SQLite is the engine of the embedded default; [`Tx`] and [`Db`]
+//! are enums so that PostgreSQL joins as a second variant. Time and ids come from here ([`Clock`], [`IdSource`]) so
+//! that nothing else reads them from the surroundings. This crate knows nothing of messages, sagas or any domain.
+
+mod clock;
+mod database;
+mod error;
+mod migration;
+mod sqlite;
+mod statement;
+mod tx;
+
+pub use clock::{Clock, IdSource, ManualClock, SequentialIds, SystemClock, SystemIds, UtcMicros};
+pub use database::{Counters, Db};
+pub use error::DbError;
+pub use migration::Migration;
+pub use sqlite::{Durability, GROUP_COMMIT_MAX};
+pub use sqlx::FromRow;
+pub use statement::{Record, Statement, Value, sql};
+pub use tx::Tx;
+
+/// A boxed future that may be sent between threads.
+pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;

@@ -1,0 +1,187 @@
+//! The broker inside the process: no second log, only a short memory of the newest records and a wake-up.
+//!
+//! What a consumer needs and the memory has no longer, it reads from the outbox of the publishing service.
+
+use crate::{
+    Broker, Channel, Published, Record, StreamId, Subscription,
+    outbox::{OutboxRow, outbox_after},
+};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::sync::Notify;
+use tramline_db::{BoxFuture, Db, DbError};
+
+/// Records kept in memory per stream. Consumers that keep up never miss it; 16 partitions of it stay below a few MiB.
+const MEMORY_RECORDS: usize = 512;
+
+/// An in-process [`Broker`]. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct EmbeddedBroker {
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    streams: HashMap<StreamId, Stream>,
+    outboxes: HashMap<&'static str, Db>,
+    listeners: Vec<(Vec<(&'static str, Channel)>, Arc<Notify>)>,
+}
+
+/// The newest records of a stream, ending at `head`.
+#[derive(Debug, Default)]
+struct Stream {
+    head: i64,
+    records: VecDeque<Arc<Record>>,
+}
+
+impl Stream {
+    /// The records after `position`, or `None` when the memory does not reach back that far.
+    fn after(&self, position: i64, limit: usize) -> Option<Vec<Arc<Record>>> {
+        let first = self.head + 1 - i64::try_from(self.records.len()).ok()?;
+        let skip = usize::try_from(position + 1 - first).ok()?;
+        Some(self.records.iter().skip(skip).take(limit).cloned().collect())
+    }
+}
+
+impl EmbeddedBroker {
+    /// A broker that knows no outbox yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes the outbox of a service readable. What lies in it already is there for consumers at once.
+    ///
+    /// # Errors
+    /// When the outbox cannot be read.
+    pub async fn attach(&self, source: &'static str, db: &Db) -> Result<(), DbError> {
+        let heads = crate::outbox::heads(db, source).await?;
+        let mut shared = self.lock();
+        shared.outboxes.insert(source, db.clone());
+        for (stream, head) in heads {
+            shared.streams.entry(stream).or_insert(Stream { head, records: VecDeque::new() });
+        }
+        shared.listeners.iter().for_each(|(_, listener)| listener.notify_one());
+        Ok(())
+    }
+
+    /// The last number that the broker has of a stream; 0 when none.
+    #[must_use]
+    pub fn head(&self, stream: &StreamId) -> i64 {
+        self.lock().streams.get(stream).map_or(0, |stream| stream.head)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // Nothing that holds the lock can leave it half-changed, so a panic elsewhere is no reason to stop.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Broker for EmbeddedBroker {
+    fn publish<'a>(&'a self, id: &'a StreamId, records: Vec<Arc<Record>>) -> BoxFuture<'a, Result<Published, DbError>> {
+        let mut shared = self.lock();
+        let stream = shared.streams.entry(id.clone()).or_default();
+        let mut outcome = Published::Accepted;
+        for record in records {
+            if record.seq > stream.head + 1 {
+                outcome = Published::Gap { head: stream.head };
+                break;
+            }
+            if record.seq == stream.head + 1 {
+                stream.head = record.seq;
+                stream.records.push_back(record);
+                if stream.records.len() > MEMORY_RECORDS {
+                    stream.records.pop_front();
+                }
+            }
+        }
+        for (channels, listener) in &shared.listeners {
+            if channels.iter().any(|(source, channel)| *source == id.source && **channel == *id.channel) {
+                listener.notify_one();
+            }
+        }
+        Box::pin(std::future::ready(Ok(outcome)))
+    }
+
+    fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription> {
+        let news = Arc::new(Notify::new());
+        self.lock().listeners.push((channels.to_vec(), Arc::clone(&news)));
+        Box::new(Ear { broker: self.clone(), news })
+    }
+}
+
+#[derive(Debug)]
+struct Ear {
+    broker: EmbeddedBroker,
+    news: Arc<Notify>,
+}
+
+impl Ear {
+    /// What memory has, and the positions for which the outbox must be asked.
+    fn look(&self, positions: &[(StreamId, i64)], limit: usize) -> (Vec<(StreamId, Vec<Arc<Record>>)>, Vec<(StreamId, i64)>) {
+        let shared = self.broker.lock();
+        let (mut found, mut forgotten, mut room) = (Vec::new(), Vec::new(), limit);
+        for (id, position) in positions {
+            let Some(stream) = shared.streams.get(id).filter(|stream| stream.head > *position) else { continue };
+            match stream.after(*position, room) {
+                Some(records) if records.is_empty() => {}
+                Some(records) => {
+                    room -= records.len();
+                    found.push((id.clone(), records));
+                }
+                None => forgotten.push((id.clone(), *position)),
+            }
+        }
+        (found, forgotten)
+    }
+
+    async fn read_back(&self, forgotten: &[(StreamId, i64)], limit: usize) -> Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError> {
+        let mut found: Vec<(StreamId, Vec<Arc<Record>>)> = Vec::new();
+        let sources: Vec<_> = self.broker.lock().outboxes.iter().map(|(source, db)| (*source, db.clone())).collect();
+        for (source, db) in sources {
+            let marks: Vec<_> = forgotten.iter().filter(|(id, _)| id.source == source).cloned().collect();
+            if marks.is_empty() {
+                continue;
+            }
+            let rows: Vec<OutboxRow> = db.all(outbox_after(&marks, i64::try_from(limit).unwrap_or(i64::MAX))).await?;
+            for row in rows {
+                let (channel, partition) = (row.channel.clone(), row.partition_no);
+                let record = Arc::new(row.into_record()?);
+                match found.last_mut() {
+                    Some((id, records)) if *id.channel == *channel && i64::from(id.partition) == partition && id.source == source => {
+                        records.push(record);
+                    }
+                    _ => {
+                        let partition = u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
+                        found.push((StreamId { source, channel: channel.into(), partition }, vec![record]));
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Subscription for Ear {
+    fn next<'a>(
+        &'a mut self,
+        positions: &'a [(StreamId, i64)],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError>> {
+        Box::pin(async move {
+            loop {
+                let (mut found, forgotten) = self.look(positions, limit);
+                if !forgotten.is_empty() {
+                    found.extend(self.read_back(&forgotten, limit).await?);
+                }
+                if !found.is_empty() {
+                    return Ok(found);
+                }
+                // A permit is kept when news came while we looked.
+                self.news.notified().await;
+            }
+        })
+    }
+}

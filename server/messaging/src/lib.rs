@@ -1,0 +1,30 @@
+//! Messages between services that each own their database: the transactional outbox and what carries it.
+//!
+//! A [`UnitOfWork`] changes state and appends messages in one transaction. Each message gets the next number of its
+//! stream there, so a stream has no gaps and its order is the order of commits. A [`Relay`] publishes the outbox to a
+//! [`Broker`]; a [`Consumer`] reads the broker and moves its offset in the same transaction as the effects. The
+//! transport is at least once, the effects are exactly once. The database is the only truth: the broker is a cache.
+//!
+//! Patterns: *Transactional outbox*, *Polling publisher*, *Idempotent consumer* (Richardson, Microservices Patterns).
+//! This crate knows no domain: a key and a payload are all that it sees.
+
+mod broker;
+mod consumer;
+mod embedded;
+mod message;
+mod outbox;
+mod parking;
+mod relay;
+mod schema;
+
+pub use broker::{Broker, Published, Subscription};
+pub use consumer::{Consumer, Handler, HandlerError};
+pub use embedded::EmbeddedBroker;
+pub use message::{Channel, Headers, Message, Record, StreamId, partition_of};
+pub use outbox::{Messaging, UnitOfWork};
+pub use parking::Parked;
+pub use relay::Relay;
+pub use schema::MIGRATIONS;
+
+/// Partitions of every channel. Fixed when a database is made: the keys of a stream may not move to another.
+pub const PARTITIONS: u16 = 16;

@@ -1,0 +1,220 @@
+//! The transactional outbox: state and messages change together or not at all.
+
+use crate::{
+    Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of,
+    relay::RelaySignal,
+};
+use std::{collections::BTreeMap, sync::Arc};
+use tramline_db::{BoxFuture, Db, DbError, FromRow, Statement, Tx, UtcMicros, sql};
+use uuid::Uuid;
+
+/// A service's database with its outbox: where units of work begin. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Messaging {
+    db: Db,
+    signal: Arc<RelaySignal>,
+}
+
+/// State changes and messages that commit together.
+#[derive(Debug)]
+pub struct UnitOfWork<'t> {
+    /// The transaction, for statements on the service's own tables.
+    pub tx: &'t mut Tx,
+    /// When the unit of work began.
+    pub now: UtcMicros,
+    /// The trace that caused it (W3C trace context); every message sent carries it on.
+    pub traceparent: Option<String>,
+    db: Db,
+    outgoing: Vec<Message>,
+}
+
+impl UnitOfWork<'_> {
+    /// An id that was never used before.
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        self.db.new_id()
+    }
+
+    /// Sends a message when the unit of work commits. Returns its id.
+    pub fn send(&mut self, channel: Channel, key: Uuid, mut headers: Headers, payload: String) -> Uuid {
+        let id = self.new_id();
+        headers.traceparent.clone_from(&self.traceparent);
+        self.outgoing.push(Message { id, channel, key, headers, payload });
+        id
+    }
+
+    /// Appends what was sent to the outbox: the last two statements of the transaction, however many messages there are.
+    async fn flush(&mut self) -> Result<Vec<(Channel, u16)>, DbError> {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        if outgoing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut counts: BTreeMap<(Channel, u16), i64> = BTreeMap::new();
+        for message in &outgoing {
+            *counts.entry((message.channel, partition_of(message.key))).or_default() += 1;
+        }
+        let mut next = self.take_numbers(&counts).await?;
+        let rows: Vec<_> = outgoing
+            .iter()
+            .map(|message| {
+                let partition = partition_of(message.key);
+                let seq = next.get_mut(&(message.channel, partition)).map(|next| {
+                    *next += 1;
+                    *next
+                });
+                let headers = serde_json::to_string(&message.headers).unwrap_or_default();
+                serde_json::json!([
+                    message.channel, partition, seq, message.id.simple().to_string(), message.key.simple().to_string(),
+                    headers, message.payload
+                ])
+            })
+            .collect();
+        let inserted = self.tx.execute(
+            sql("insert into outbox (channel, partition_no, seq, message_id, message_key, headers, payload, recorded_at) \
+                 select value->>0, value->>1, value->>2, unhex(value->>3), unhex(value->>4), value->>5, value->>6, $2 \
+                 from json_each($1)")
+            .bind(serde_json::Value::Array(rows).to_string())
+            .bind(self.now),
+        );
+        inserted.await?;
+        Ok(counts.into_keys().collect())
+    }
+
+    /// Takes the next numbers of every stream written to, and returns the last number before them.
+    async fn take_numbers(
+        &mut self,
+        counts: &BTreeMap<(Channel, u16), i64>,
+    ) -> Result<BTreeMap<(Channel, u16), i64>, DbError> {
+        // In the order of the key, so that two transactions can never wait for each other.
+        let wanted: Vec<_> = counts.iter().map(|((channel, partition), n)| serde_json::json!([channel, partition, n])).collect();
+        let rows: Vec<(String, i64, i64)> = self
+            .tx
+            .all(
+                sql("insert into outbox_head (channel, partition_no, last_seq) \
+                     select value->>0, value->>1, value->>2 from json_each($1) where true \
+                     on conflict (channel, partition_no) do update set last_seq = outbox_head.last_seq + excluded.last_seq \
+                     returning channel, partition_no, last_seq")
+                .bind(serde_json::Value::Array(wanted).to_string()),
+            )
+            .await?;
+        Ok(counts
+            .iter()
+            .filter_map(|((channel, partition), n)| {
+                let row = rows.iter().find(|row| row.0 == *channel && row.1 == i64::from(*partition))?;
+                Some(((*channel, *partition), row.2 - n))
+            })
+            .collect())
+    }
+}
+
+impl Messaging {
+    /// The outbox of a database whose schema includes [`crate::MIGRATIONS`].
+    ///
+    /// # Errors
+    /// When the database was made for another number of partitions.
+    pub async fn open(db: Db) -> Result<Self, DbError> {
+        let partitions = db.write::<i64, DbError, _>(|tx| {
+            Box::pin(async move {
+                tx.execute(
+                    sql("insert into messaging_layout (id, partitions) values (1, $1) on conflict (id) do nothing")
+                        .bind(i64::from(PARTITIONS)),
+                )
+                .await?;
+                let row: Option<(i64,)> = tx.optional(sql("select partitions from messaging_layout where id = 1")).await?;
+                Ok(row.map_or(0, |(partitions,)| partitions))
+            })
+        });
+        let partitions = partitions.await?;
+        if partitions != i64::from(PARTITIONS) {
+            let found = format!("the database has {partitions} partitions and this program {PARTITIONS}");
+            return Err(DbError::corrupt("this program's partition layout", found));
+        }
+        Ok(Self { db, signal: Arc::new(RelaySignal::default()) })
+    }
+
+    /// The database.
+    #[must_use]
+    pub const fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(crate) fn signal(&self) -> Arc<RelaySignal> {
+        Arc::clone(&self.signal)
+    }
+
+    /// Runs a unit of work. `Ok` means that its state and its messages are durable; an `Err` undoes both.
+    ///
+    /// # Errors
+    /// The unit of work's own error, or the database's.
+    pub async fn transact<T, E, F>(&self, traceparent: Option<String>, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'a, 't> FnOnce(&'a mut UnitOfWork<'t>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
+    {
+        let db = self.db.clone();
+        let done = self.db.write::<_, E, _>(move |tx| {
+            Box::pin(async move {
+                let now = db.now();
+                let mut unit = UnitOfWork { tx, now, traceparent, db, outgoing: Vec::new() };
+                let value = work(&mut unit).await?;
+                let streams = unit.flush().await?;
+                Ok((value, streams))
+            })
+        });
+        let (value, streams) = done.await?;
+        // Only now: a relay that wakes before the commit finds nothing.
+        self.signal.raise(streams);
+        Ok(value)
+    }
+}
+
+/// A row of the outbox.
+#[derive(Debug, FromRow)]
+pub(crate) struct OutboxRow {
+    pub(crate) channel: String,
+    pub(crate) partition_no: i64,
+    seq: i64,
+    message_id: Uuid,
+    message_key: Uuid,
+    headers: String,
+    payload: String,
+    recorded_at: i64,
+}
+
+impl OutboxRow {
+    pub(crate) fn into_record(self) -> Result<Record, DbError> {
+        Ok(Record {
+            seq: self.seq,
+            id: self.message_id,
+            key: self.message_key,
+            headers: serde_json::from_str(&self.headers).map_err(|error| DbError::corrupt("message headers", error))?,
+            payload: self.payload,
+            recorded_at: UtcMicros(self.recorded_at),
+        })
+    }
+}
+
+/// Everything after the marks, in order per stream, at most `limit` rows.
+pub(crate) fn outbox_after(marks: &[(StreamId, i64)], limit: i64) -> Statement {
+    let marks: Vec<_> =
+        marks.iter().map(|(stream, seq)| serde_json::json!([*stream.channel, stream.partition, seq])).collect();
+    sql("select o.channel, o.partition_no, o.seq, o.message_id, o.message_key, o.headers, o.payload, o.recorded_at \
+         from json_each($1) as mark \
+         join outbox as o on o.channel = mark.value->>0 and o.partition_no = mark.value->>1 and o.seq > mark.value->>2 \
+         order by o.channel, o.partition_no, o.seq \
+         limit $2")
+    .bind(serde_json::Value::Array(marks).to_string())
+    .bind(limit)
+}
+
+/// The last number of every stream.
+pub(crate) async fn heads(db: &Db, source: &'static str) -> Result<Vec<(StreamId, i64)>, DbError> {
+    let rows: Vec<(String, i64, i64)> = db.all(sql("select channel, partition_no, last_seq from outbox_head")).await?;
+    rows.into_iter()
+        .map(|(channel, partition, seq)| {
+            let partition = u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
+            Ok((StreamId { source, channel: channel.into(), partition }, seq))
+        })
+        .collect()
+}
