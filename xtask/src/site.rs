@@ -1,0 +1,156 @@
+//! Builds the site that the server carries inside: the bound wasm, one style sheet, the page, all compressed.
+//!
+//! All but the page lies in a folder named by a hash of its content, so browsers may keep it for ever.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{
+    assets, compress, fingerprint::Fingerprint, settings::Settings, stopwatch::Stopwatch, tools, wasm, workspace,
+};
+
+/// How much the browser may have to fetch before the app runs: wasm and JavaScript, compressed.
+const BUDGET_BYTES: usize = 300 * 1024;
+
+/// What the site is built for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// For users: optimised and compressed.
+    Release,
+    /// For whoever works on it: built fast, and the page reloads itself.
+    Dev,
+}
+
+/// The files of the site by their path below its root.
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// Builds the site, unless it is there already.
+pub fn build(mode: Mode) -> Result<()> {
+    tools::wasm_target()?;
+    let settings = Settings::read()?;
+    let wasm = wasm::compile(&settings, mode)?;
+    let inputs = inputs(&settings, mode, &wasm)?;
+    let note = settings.site().with_extension("fingerprint");
+    if fs::read_to_string(&note).is_ok_and(|last| last == inputs) && settings.site().join("index.html").is_file() {
+        return Ok(());
+    }
+
+    let watch = Stopwatch::start();
+    let mut files = bundle(&settings, mode, &wasm)?;
+    let report = match mode {
+        Mode::Release => compress_all(&mut files)?,
+        Mode::Dev => String::new(),
+    };
+    // The note goes first and comes back last: a site that was left half-written is never taken for whole.
+    let _ = fs::remove_file(&note);
+    write(&settings.site(), &files)?;
+    fs::write(&note, inputs).with_context(|| format!("{} can't be written", note.display()))?;
+    println!("{report}Built the site in {} ({})", settings.site_root, watch.elapsed());
+    Ok(())
+}
+
+/// A fingerprint of all that the site is made from.
+fn inputs(settings: &Settings, mode: Mode, wasm: &Path) -> Result<String> {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.add("mode", if mode == Mode::Dev { b"dev" } else { b"release" });
+    fingerprint.add_builder()?;
+    fingerprint.add_path(wasm)?;
+    let style = workspace::path(&settings.style_file);
+    let files = ["index.html", "boot.js"].map(|name| settings.app().join(name));
+    fingerprint.add_path(style.parent().unwrap_or(&style))?;
+    fingerprint.add_path(&workspace::path(&settings.assets_dir))?;
+    fingerprint.add_path(&workspace::path("Leptos.toml"))?;
+    files.iter().try_for_each(|file| fingerprint.add_path(file))?;
+    Ok(fingerprint.finish())
+}
+
+fn bundle(settings: &Settings, mode: Mode, wasm: &Path) -> Result<Files> {
+    let mut hashed: Files = wasm::bind(settings, mode, wasm)?.into_iter().collect();
+    hashed.insert(format!("{}.css", settings.output_name), assets::style_sheet(settings)?.into_bytes());
+    hashed.extend(assets::plain_files(settings)?);
+    if mode == Mode::Dev {
+        hashed.extend([assets::reload_script()]);
+    }
+
+    let mut fingerprint = Fingerprint::default();
+    hashed.iter().for_each(|(name, bytes)| fingerprint.add(name, bytes));
+    let folder = format!("{}/{}", settings.site_pkg_dir, fingerprint.finish());
+
+    let page = assets::page(settings, &format!("/{folder}"), mode == Mode::Dev)?;
+    let mut files: Files = hashed.into_iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes)).collect();
+    files.insert("index.html".to_owned(), page.into_bytes());
+    Ok(files)
+}
+
+/// Puts `.br` and `.gz` beside each file that gains by it; tells the sizes, and fails when they burst the budget.
+fn compress_all(files: &mut Files) -> Result<String> {
+    let mut report = format!("  {:<24} {:>10} {:>10}\n", "", "raw", "brotli");
+    let mut code_bytes = 0;
+    let mut compressed = Files::new();
+    for (path, bytes) in files.iter().filter(|(path, _)| compress::compressible(path)) {
+        let (br, gz) = (compress::brotli(bytes)?, compress::gzip(bytes)?);
+        let name = path.rsplit('/').next().unwrap_or(path);
+        report += &format!("  {name:<24} {:>10} {:>10}\n", kilobytes(bytes.len()), kilobytes(br.len()));
+        if path.ends_with(".wasm") || path.ends_with(".js") {
+            code_bytes += br.len();
+        }
+        compressed.insert(format!("{path}.br"), br);
+        compressed.insert(format!("{path}.gz"), gz);
+    }
+    files.append(&mut compressed);
+    report += &format!("  {:<24} {:>10} {:>10}\n", "wasm and JavaScript", "", kilobytes(code_bytes));
+    if code_bytes > BUDGET_BYTES {
+        bail!("wasm and JavaScript are over their budget of {}:\n{report}", kilobytes(BUDGET_BYTES));
+    }
+    Ok(report)
+}
+
+/// Replaces the site, old hashed folders and all.
+fn write(site: &Path, files: &Files) -> Result<()> {
+    if site.exists() {
+        fs::remove_dir_all(site).with_context(|| format!("{} can't be emptied", site.display()))?;
+    }
+    for (path, bytes) in files {
+        let path = site.join(path);
+        let folder = path.parent().unwrap_or(site);
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, bytes))
+            .with_context(|| format!("{} can't be written", path.display()))?;
+    }
+    Ok(())
+}
+
+fn kilobytes(bytes: usize) -> String {
+    format!("{}.{} KB", bytes / 1024, bytes % 1024 * 10 / 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that no compression shrinks.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 56) as u8
+        };
+        (0..length).map(|_| next()).collect()
+    }
+
+    #[test]
+    fn compressed_files_lie_beside_what_gains_by_it() {
+        let mut files = Files::from([("pkg/1/a.js".into(), b"a();".to_vec()), ("pkg/1/b.woff2".into(), vec![1])]);
+        compress_all(&mut files).unwrap();
+        let names: Vec<_> = files.keys().map(String::as_str).collect();
+        assert_eq!(names, ["pkg/1/a.js", "pkg/1/a.js.br", "pkg/1/a.js.gz", "pkg/1/b.woff2"]);
+    }
+
+    #[test]
+    fn code_over_the_budget_is_refused() {
+        let mut files = Files::from([("pkg/1/a.wasm".into(), noise(BUDGET_BYTES + 1))]);
+        let error = compress_all(&mut files).unwrap_err();
+        assert!(error.to_string().contains("over their budget of 300.0 KB"), "{error}");
+    }
+}

@@ -1,0 +1,192 @@
+//! `cargo xtask test`: installs what the tests need, then runs every check and every test.
+//!
+//! The runners print their own reports as they go. The last line of all is the sum over them.
+
+use std::{fs, path::Path, process::Command};
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::{
+    check, process, run,
+    settings::Settings,
+    stopwatch::{Elapsed, Stopwatch},
+    tally::{self, Tally},
+    tools, workspace,
+};
+
+/// The parts of a run, in their order.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Formatting, lints, house rules, dependencies
+    Check,
+    /// Site and server, optimised
+    Build,
+    /// Rust tests
+    Unit,
+    /// Examples in the documentation, and what must not compile
+    Doc,
+    /// Stories in the browser
+    Browser,
+}
+
+impl Stage {
+    const ALL: [Self; 5] = [Self::Check, Self::Build, Self::Unit, Self::Doc, Self::Browser];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Check => "Checks",
+            Self::Build => "Build",
+            Self::Unit => "Rust tests",
+            Self::Doc => "Documentation tests",
+            Self::Browser => "Browser tests",
+        }
+    }
+
+    /// Whether the stage uses the optimised server, the one file that users get.
+    fn needs_build(self) -> bool {
+        matches!(self, Self::Unit | Self::Browser)
+    }
+}
+
+/// Runs all stages, or the given ones with what they need.
+///
+/// A stage that fails doesn't keep the later ones from running: one run shows all there is to mend.
+pub fn test(only: &[Stage]) -> Result<()> {
+    let wanted = |stage: Stage| {
+        only.is_empty() || only.contains(&stage) || (stage == Stage::Build && only.iter().any(|one| one.needs_build()))
+    };
+    let stages: Vec<_> = Stage::ALL.into_iter().filter(|stage| wanted(*stage)).collect();
+    let whole = Stopwatch::start();
+    headline("Set-up");
+    set_up(&stages)?;
+
+    let mut sum = Tally::default();
+    let mut rows = Vec::new();
+    let mut built = true;
+    for stage in stages {
+        headline(stage.title());
+        if stage.needs_build() && !built {
+            eprintln!("skipped: there is no server to test");
+            continue;
+        }
+        let watch = Stopwatch::start();
+        let (succeeded, tally) = match perform(stage) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                (false, Tally::default())
+            }
+        };
+        built &= succeeded || stage != Stage::Build;
+        sum += if succeeded { tally } else { tally.at_least_one_failure() };
+        rows.push((stage, succeeded, watch.elapsed()));
+    }
+    close(&rows, whole.elapsed(), sum)
+}
+
+fn headline(title: &str) {
+    println!("\n==== {title}");
+}
+
+fn set_up(stages: &[Stage]) -> Result<()> {
+    tools::wasm_target()?;
+    if stages.contains(&Stage::Browser) {
+        tools::node()?;
+        tools::chromium()?;
+        npm_packages(&workspace::path(&Settings::read()?.end2end_dir))?;
+    }
+    println!("All tools are there.");
+    Ok(())
+}
+
+/// Installs the npm packages of the lock file, unless they are in place.
+fn npm_packages(folder: &Path) -> Result<()> {
+    let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let installed = changed(&folder.join("node_modules/.package-lock.json"));
+    if installed.is_some() && installed >= changed(&folder.join("package-lock.json")) {
+        return Ok(());
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(folder);
+    // The tests drive the system's browser.
+    process::run(npm.env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1"))
+}
+
+fn perform(stage: Stage) -> Result<(bool, Tally)> {
+    match stage {
+        Stage::Check => check::check().map(|()| (true, Tally::default())),
+        Stage::Build => run::build().map(|_| (true, Tally::default())),
+        Stage::Unit => unit(),
+        Stage::Doc => doc(),
+        Stage::Browser => browser(),
+    }
+}
+
+/// The Rust tests. cargo-nextest runs them in parallel, each in a process of its own; without it, cargo does.
+fn unit() -> Result<(bool, Tally)> {
+    let settings = Settings::read()?;
+    let others = ["--workspace", "--exclude", &settings.lib_package];
+    let mut cargo = workspace::cargo();
+    cargo.env("TRAMLINE_BIN", settings.release_binary());
+    if tools::cargo_has("nextest") {
+        cargo.args(["nextest", "run", "--profile", "ci"]).args(others);
+        counted(&mut cargo, tally::of_nextest)
+    } else {
+        println!("(Faster with cargo-nextest: `cargo install --locked cargo-nextest` brings it.)");
+        cargo.args(["test", "--all-targets", "--no-fail-fast"]).args(others);
+        counted(&mut cargo, tally::of_libtest)
+    }
+}
+
+/// The tests in documentation; some hold code that must not compile.
+fn doc() -> Result<(bool, Tally)> {
+    let settings = Settings::read()?;
+    let mut cargo = workspace::cargo();
+    cargo.args(["test", "--doc", "--no-fail-fast", "--workspace", "--exclude", &settings.lib_package]);
+    counted(&mut cargo, tally::of_libtest)
+}
+
+fn counted(command: &mut Command, count: impl Fn(&str) -> Option<Tally>) -> Result<(bool, Tally)> {
+    let (succeeded, printed) = process::run_and_listen(command)?;
+    match count(&printed) {
+        Some(tally) => Ok((succeeded && tally.failed == 0, tally)),
+        None if succeeded => bail!("`{}` ended without a count of its tests", process::shown(command)),
+        None => Ok((false, Tally::one_failure())),
+    }
+}
+
+fn browser() -> Result<(bool, Tally)> {
+    let settings = Settings::read()?;
+    let folder = workspace::path(&settings.end2end_dir);
+    let report = folder.join("test-results/report.json");
+    let _ = fs::remove_file(&report);
+    process::run(Command::new("npm").args(["run", "--silent", "types"]).current_dir(&folder))?;
+    let mut playwright = Command::new("npx");
+    playwright.args(["--no-install", "playwright", "test"]).current_dir(&folder);
+    playwright.env("TRAMLINE_BIN", settings.release_binary());
+    let succeeded = playwright.status()?.success();
+    match fs::read_to_string(&report) {
+        Ok(text) => {
+            let tally = tally::of_playwright(&text)?;
+            Ok((succeeded && tally.failed == 0, tally))
+        }
+        Err(_) if succeeded => bail!("Playwright left no report at {}", report.display()),
+        Err(_) => Ok((false, Tally::one_failure())),
+    }
+}
+
+/// The stages with their times, and the sum as the last line.
+fn close(rows: &[(Stage, bool, Elapsed)], whole: Elapsed, sum: Tally) -> Result<()> {
+    headline("Summary");
+    for (stage, succeeded, elapsed) in rows {
+        let outcome = if *succeeded { "ok" } else { "FAILED" };
+        println!("{:<22} {outcome:<8} {elapsed}", stage.title());
+    }
+    println!("{:<22} {:<8} {whole}\n\n{sum}", "Whole run", "");
+    if sum.failed > 0 {
+        // The sum is the last line of the output, so the reason stands above it and not behind.
+        std::process::exit(1);
+    }
+    Ok(())
+}

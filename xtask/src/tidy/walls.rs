@@ -1,0 +1,141 @@
+//! The walls of ARCHITECTURE.md: which crate may name which.
+
+use super::{Violation, manifests::Crate};
+
+const CONTRACT: &str = "tramline-contract";
+const MODEL: &str = "tramline-model";
+const DB: &str = "tramline-db";
+const MESSAGING: &str = "tramline-messaging";
+const SAGAS: &str = "tramline-sagas";
+const EVENTSOURCING: &str = "tramline-eventsourcing";
+const MESSAGES: &str = "tramline-messages";
+const HTTP: &str = "tramline-http";
+
+/// What a service may build on: the engine, the messages between services, and what the browser is told. No service.
+const SERVICE: &[&str] = &[CONTRACT, DB, MESSAGING, SAGAS, EVENTSOURCING, MESSAGES, HTTP];
+
+/// Each crate with the crates of this workspace that it may name. `None`: it composes the whole and may name all.
+const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
+    // wasm | native: the browser reaches the server only through the contract.
+    (CONTRACT, Some(&[])),
+    (MODEL, Some(&[CONTRACT])),
+    ("tramline-app", Some(&[CONTRACT, MODEL])),
+    // pattern | domain: the engine knows nothing of what runs on it.
+    (DB, Some(&[])),
+    (MESSAGING, Some(&[DB])),
+    (SAGAS, Some(&[DB, MESSAGING])),
+    (EVENTSOURCING, Some(&[DB, MESSAGING])),
+    // service | service: they meet in `messages`.
+    (MESSAGES, Some(&[CONTRACT, MESSAGING])),
+    (HTTP, Some(&[CONTRACT])),
+    ("tramline-customers", Some(SERVICE)),
+    ("tramline-orders", Some(SERVICE)),
+    ("tramline-order-history", Some(SERVICE)),
+    ("tramline-notifications", Some(SERVICE)),
+    // gateway | services: it reaches a service over that service's HTTP interface alone.
+    ("tramline-gateway", Some(&[CONTRACT, HTTP, MESSAGES])),
+    ("tramline", None),
+    ("xtask", Some(&[])),
+];
+
+/// Crates from outside that would break a wall too: (the crate, what it must not name, why).
+const MUST_NOT_NAME: &[(&str, &[&str], &str)] = &[
+    (CONTRACT, BROWSER, "both sides compile it"),
+    (CONTRACT, SERVER, "both sides compile it"),
+    (MODEL, BROWSER, "it decides what the browser shows and touches no browser"),
+    (MODEL, SERVER, "it runs in the browser"),
+    ("tramline-app", SERVER, "it runs in the browser"),
+    (SAGAS, &["axum"], "it speaks no HTTP"),
+    (EVENTSOURCING, &["axum"], "it speaks no HTTP"),
+    (MESSAGES, &["axum", "sqlx", "tokio"], "it is plain data"),
+    ("tramline-gateway", &["sqlx"], "it has no database"),
+];
+
+const BROWSER: &[&str] = &["leptos", "leptos_router", "gloo-net", "js-sys", "wasm-bindgen", "web-sys"];
+const SERVER: &[&str] = &["axum", "hyper", "hyper-util", "sqlx", "tokio", "tower"];
+
+/// Every dependency that crosses a wall.
+pub fn violations(crates: &[Crate]) -> Vec<Violation> {
+    crates.iter().flat_map(|one| inner(one, crates).into_iter().chain(outer(one))).collect()
+}
+
+fn inner(one: &Crate, crates: &[Crate]) -> Vec<Violation> {
+    let Some((_, may_name)) = MAY_NAME.iter().find(|(name, _)| *name == one.name) else {
+        return vec![Violation::new(&one.path, "say in xtask/src/tidy/walls.rs which crates this one may name")];
+    };
+    let Some(may_name) = may_name else { return Vec::new() };
+    let ours = |name: &str| crates.iter().any(|other| other.name == name);
+    one.dependencies
+        .iter()
+        .filter(|(name, _)| ours(name) && !may_name.contains(&name.as_str()))
+        .map(|(name, _)| {
+            Violation::new(&one.path, format!("{} must not name {name}: a wall is between them", one.name))
+        })
+        .collect()
+}
+
+fn outer(one: &Crate) -> Vec<Violation> {
+    let walls = MUST_NOT_NAME.iter().filter(|(name, _, _)| *name == one.name);
+    walls
+        .flat_map(|(name, forbidden, why)| {
+            let crossing = one.dependencies.iter().filter(|(other, _)| forbidden.contains(&other.as_str()));
+            crossing.map(move |(other, _)| Violation::new(&one.path, format!("{name} must not name {other}: {why}")))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::Text, super::manifests::parse, *};
+
+    fn one(name: &str, dependencies: &[&str]) -> Crate {
+        let lines: String = dependencies.iter().map(|name| format!("{name}.workspace = true\n")).collect();
+        let text = format!("[package]\nname = \"{name}\"\n[dependencies]\n{lines}");
+        parse(&Text { path: format!("{name}/Cargo.toml"), text }).unwrap()
+    }
+
+    /// The violations of the first crate beside crates without dependencies.
+    fn found(name: &str, dependencies: &[&str]) -> usize {
+        let mut crates = vec![one(name, dependencies)];
+        crates.extend(dependencies.iter().filter(|other| other.starts_with("tramline")).map(|other| one(other, &[])));
+        violations(&crates).len()
+    }
+
+    #[test]
+    fn a_service_builds_on_the_engine_and_on_no_other_service() {
+        assert_eq!(found("tramline-orders", &["tramline-sagas", "tramline-messages", "serde"]), 0);
+        assert_eq!(found("tramline-orders", &["tramline-customers"]), 1);
+        assert_eq!(found("tramline-order-history", &["tramline-orders"]), 1);
+    }
+
+    #[test]
+    fn the_engine_knows_nothing_of_the_domain() {
+        assert_eq!(found("tramline-sagas", &["tramline-db", "tramline-messaging"]), 0);
+        assert_eq!(found("tramline-sagas", &["tramline-messages"]), 1);
+        assert_eq!(found("tramline-db", &["tramline-contract"]), 1);
+    }
+
+    #[test]
+    fn the_browser_meets_the_server_in_the_contract() {
+        assert_eq!(found("tramline-app", &["tramline-contract", "tramline-model", "leptos"]), 0);
+        assert_eq!(found("tramline-app", &["tramline-http"]), 1);
+        assert_eq!(found("tramline-model", &["leptos"]), 1);
+        assert_eq!(found("tramline-contract", &["tokio"]), 1);
+    }
+
+    #[test]
+    fn the_gateway_names_no_service() {
+        assert_eq!(found("tramline-gateway", &["tramline-http", "tramline-contract"]), 0);
+        assert_eq!(found("tramline-gateway", &["tramline-orders"]), 1);
+    }
+
+    #[test]
+    fn the_composition_may_name_all() {
+        assert_eq!(found("tramline", &["tramline-orders", "tramline-customers", "tramline-gateway"]), 0);
+    }
+
+    #[test]
+    fn a_new_crate_must_be_given_its_walls() {
+        assert_eq!(found("tramline-novelty", &[]), 1);
+    }
+}
