@@ -12,6 +12,9 @@ use crate::{process, workspace};
 /// The browser that the tests drive.
 pub const CHROMIUM: &str = "/usr/bin/chromium";
 
+/// What Playwright asks for, and what Debian 13 brings.
+const NODE_MAJOR: u32 = 20;
+
 const WASM: &str = "wasm32-unknown-unknown";
 const FONTS: &str = "/usr/share/fonts/truetype/dejavu";
 
@@ -31,12 +34,19 @@ pub fn wasm_target() -> Result<()> {
 
 /// Makes sure that Node and npm are there; they run the browser tests.
 pub fn node() -> Result<()> {
-    for tool in ["node", "npm"] {
-        if !process::succeeds(Command::new(tool).arg("--version")) {
-            bail!("`{tool}` is missing, and the browser tests run on it: `apt-get install nodejs npm` brings both");
-        }
+    if !process::succeeds(Command::new("npm").arg("--version")) {
+        bail!("the browser tests run on Node.js and npm: `apt-get install nodejs npm` brings both");
     }
-    Ok(())
+    let version = process::output(Command::new("node").arg("--version"))?;
+    match major(&version) {
+        Some(major) if major >= NODE_MAJOR => Ok(()),
+        _ => bail!("Node.js {} is too old: the browser tests need {NODE_MAJOR} or later", version.trim()),
+    }
+}
+
+/// The first number of a version such as `v20.19.2`.
+fn major(version: &str) -> Option<u32> {
+    version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
 /// Makes sure that the browser and a font for its pages are there.
@@ -88,4 +98,15 @@ fn root_prefix() -> Option<&'static [&'static str]> {
         return Some(&[]);
     }
     process::succeeds(Command::new("sudo").args(["-n", "true"])).then_some(&["sudo", "-n"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_of_node_is_understood() {
+        assert_eq!(major("v20.19.2\n"), Some(20));
+        assert_eq!(major("nonsense"), None);
+    }
 }

@@ -23,6 +23,8 @@ pub fn path(relative: &str) -> PathBuf {
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // The server's build looks for the site below `target`, wherever else this machine keeps its builds.
+    command.env("CARGO_TARGET_DIR", path("target"));
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(describes_this_crate) {
             command.env_remove(name);
