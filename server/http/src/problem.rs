@@ -4,7 +4,7 @@
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::error::Error;
 use tramline_contract::Problem;
@@ -46,7 +46,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The answer that says `problem`.
+/// The answer that says `problem`. What is busy or away now is worth another try in a second.
 #[must_use]
 pub fn answer(problem: &Problem) -> Response {
     let body = serde_json::to_vec(problem).expect("a problem holds only texts and numbers");
@@ -54,6 +54,9 @@ pub fn answer(problem: &Problem) -> Response {
     *response.status_mut() = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if problem.status == 503 {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     response
 }
 
@@ -113,6 +116,12 @@ pub fn host_not_allowed() -> Problem {
         "Host not allowed",
         "Without sign-in this server answers only to loopback names such as localhost.",
     )
+}
+
+/// 426: the address speaks WebSocket only.
+#[must_use]
+pub fn upgrade_required() -> Problem {
+    Problem::new(426, "upgrade-required", "Upgrade required", "This address is a WebSocket.")
 }
 
 /// 503: more is going on than we take on at once.

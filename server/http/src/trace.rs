@@ -62,10 +62,16 @@ impl TraceParent {
         Self { span_id: span_id.max(1), ..self }
     }
 
-    /// The trace's id as 32 hexadecimal digits, to be shown with the value's `Display` alike.
+    /// The trace's id as 32 hexadecimal digits.
     #[must_use]
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace_id)
+    }
+
+    /// The id of the span that asks.
+    #[must_use]
+    pub fn span_id(&self) -> u64 {
+        self.span_id
     }
 
     pub(crate) fn header(&self) -> HeaderValue {

@@ -1,0 +1,83 @@
+//! `/api/customers`: commands to the customers service, reads from the view.
+
+use super::with_query;
+use crate::App;
+use axum::Extension;
+use axum::extract::State;
+use http::Uri;
+use std::sync::Arc;
+use tramline_contract::{CreateCustomer, Created, Customer, CustomerId, CustomerOrders, Page};
+use tramline_http::{Answer, ApiError, JsonBody, PathId, QueryFields, TraceParent};
+
+/// What is searched for is part of a name.
+const MAX_SEARCH_CHARS: usize = 200;
+
+/// Creates a customer.
+#[utoipa::path(post, path = "/api/customers", tag = "Customers", request_body = CreateCustomer,
+    responses((status = 201, description = "Created, now or by an earlier request with the same id and body", body = Created)))]
+pub(crate) async fn create_customer(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    body: JsonBody,
+) -> Result<Answer, ApiError> {
+    let mut command = body.parse(CreateCustomer::parse)?;
+    command.id.get_or_insert_with(|| CustomerId((app.new_id)()));
+    app.commands.send(app.services.customers.post_json("/customers", &command).traced(Some(trace))).await
+}
+
+/// Finds customers, newest first.
+#[utoipa::path(get, path = "/api/customers", tag = "Customers",
+    params(
+        ("q" = Option<String>, Query, description = "Part of the name", max_length = 200),
+        ("cursor" = Option<String>, Query, description = "The `nextCursor` of the page before"),
+        ("limit" = Option<u32>, Query, description = "How many at most; 20 when absent", minimum = 1, maximum = 100)),
+    responses((status = 200, description = "A page of customers", body = Page<Customer>)))]
+pub(crate) async fn list_customers(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    uri: Uri,
+    mut query: QueryFields,
+) -> Result<Answer, ApiError> {
+    (query.text("q", MAX_SEARCH_CHARS), query.cursor(), query.limit());
+    query.finish()?;
+    Ok(app.services.history.get(&with_query("/customers", &uri)).traced(Some(trace)).send().await?)
+}
+
+/// Shows a customer.
+#[utoipa::path(get, path = "/api/customers/{id}", tag = "Customers",
+    params(
+        ("id" = CustomerId, Path, description = "The customer"),
+        ("minVersion" = Option<i64>, Query, description = "Wait up to 500 ms for the view to reach this version", minimum = 0)),
+    responses((status = 200, description = "The customer", body = Customer,
+        headers(("Tramline-Stale" = Option<String>, description = "`true` when the view is still behind `minVersion`")))))]
+pub(crate) async fn show_customer(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    uri: Uri,
+    id: PathId,
+    mut query: QueryFields,
+) -> Result<Answer, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    query.min_version();
+    query.finish()?;
+    let path = with_query(&format!("/customers/{id}"), &uri);
+    Ok(app.services.history.get(&path).traced(Some(trace)).send().await?)
+}
+
+/// Shows a customer with the newest orders.
+#[utoipa::path(get, path = "/api/customers/{id}/orders", tag = "Customers",
+    params(
+        ("id" = CustomerId, Path, description = "The customer"),
+        ("source" = Option<String>, Query, description = "`view`, the default")),
+    responses((status = 200, description = "The customer and the newest orders, newest first", body = CustomerOrders)))]
+pub(crate) async fn list_orders_of_customer(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    id: PathId,
+    mut query: QueryFields,
+) -> Result<Answer, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    query.optional("source", |text| if text == "view" { Ok(()) } else { Err("must be \"view\"".to_owned()) });
+    query.finish()?;
+    Ok(app.services.history.get(&format!("/customers/{id}/orders")).traced(Some(trace)).send().await?)
+}
