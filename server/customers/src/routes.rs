@@ -1,0 +1,38 @@
+//! The service over HTTP.
+
+use crate::service::{Creation, Customers};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tramline_contract::{CreateCustomer, CustomerId, FieldError, Problem};
+use tramline_http::{ApiError, JsonBody, TraceParent};
+
+/// `POST /customers`, `GET /ready`.
+pub fn routes(customers: Customers) -> Router {
+    Router::new()
+        .route("/customers", post(create))
+        .route("/ready", get(async || StatusCode::OK))
+        .with_state(customers)
+}
+
+async fn create(
+    State(customers): State<Customers>,
+    trace: Option<TraceParent>,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let CreateCustomer { id, name, credit_limit } = body.parse(CreateCustomer::parse)?;
+    let id: CustomerId = id.ok_or_else(id_required)?;
+    let trace = trace.map(|trace| trace.to_string());
+    match customers.create(trace, id, name, credit_limit).await.map_err(ApiError::internal)? {
+        Creation::Done(created) => Ok((StatusCode::CREATED, Json(created)).into_response()),
+        Creation::IdInUse => Err(Problem::idempotency_conflict().into()),
+    }
+}
+
+fn id_required() -> ApiError {
+    Problem::invalid(vec![FieldError { field: "id".to_owned(), message: "is required".to_owned() }]).into()
+}

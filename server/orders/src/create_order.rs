@@ -1,0 +1,81 @@
+//! The saga that decides a new order.
+//!
+//! ```text
+//! create-order    compensatable  local      CreateOrder   undone by RejectOrder
+//! reserve-credit  pivot          customers  ReserveCredit
+//! approve-order   retriable      local      ApproveOrder
+//! ```
+
+use serde::{Deserialize, Serialize};
+use tramline_contract::{Coordination, CustomerId, Money, OrderId, RejectionReason};
+use tramline_messages::{
+    channels::CUSTOMER_COMMANDS,
+    customers::{CreditRefused, ReserveCredit},
+};
+use tramline_messaging::Record;
+use tramline_sagas::{Command, Definition, define, step};
+
+/// The saga's kind.
+pub const CREATE_ORDER: &str = "CreateOrder";
+
+/// What the saga knows, input parameters first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateOrderData {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who buys.
+    pub customer_id: CustomerId,
+    /// What it costs.
+    pub total: Money,
+    /// Who leads its sagas.
+    pub coordination: Coordination,
+    /// Learnt from the customers service when it refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejection_reason: Option<RejectionReason>,
+}
+
+/// The steps.
+#[must_use]
+pub fn definition() -> Definition<CreateOrderData> {
+    define(CREATE_ORDER)
+        .compensatable(step("create-order").locally().does(create).undone_by(reject))
+        .pivot(step("reserve-credit").at(CUSTOMER_COMMANDS).does(reserve).learns(refusal))
+        .retriable(step("approve-order").locally().does(approve))
+        .build()
+}
+
+/// Local command: place the order, PENDING.
+pub(crate) const CREATE: &str = "CreateOrder";
+/// Local command: reject it, with the reason learnt.
+pub(crate) const REJECT: &str = "RejectOrder";
+/// Local command: approve it.
+pub(crate) const APPROVE: &str = "ApproveOrder";
+
+fn create(data: &CreateOrderData) -> Command {
+    Command::new(CREATE, data.order_id.0, data)
+}
+
+fn reject(data: &CreateOrderData) -> Command {
+    Command::new(REJECT, data.order_id.0, data)
+}
+
+fn approve(data: &CreateOrderData) -> Command {
+    Command::new(APPROVE, data.order_id.0, data)
+}
+
+/// Keyed by the customer: commands on one customer are decided in the order in which their orders were accepted.
+fn reserve(data: &CreateOrderData) -> Command {
+    let CreateOrderData { order_id, customer_id, total, .. } = *data;
+    Command::new(ReserveCredit::KIND, customer_id.0, &ReserveCredit { customer_id, order_id, amount: total })
+}
+
+fn refusal(data: &mut CreateOrderData, reply: &Record) {
+    if reply.headers.kind == CreditRefused::KIND {
+        // Without a readable reason the saga would roll back with none; the safest word is that credit was refused.
+        data.rejection_reason = serde_json::from_str::<CreditRefused>(&reply.payload)
+            .map(|refused| refused.reason)
+            .ok()
+            .or(Some(RejectionReason::InsufficientCredit));
+    }
+}

@@ -1,0 +1,32 @@
+//! The tables of this service.
+
+use tramline_db::Migration;
+
+/// Every migration of the orders database.
+#[must_use]
+pub fn migrations() -> Vec<Migration> {
+    [tramline_messaging::MIGRATIONS, tramline_sagas::MIGRATIONS, OWN].concat()
+}
+
+const OWN: &[Migration] = &[Migration {
+    version: 1_000,
+    description: "orders: orders",
+    sqlite: "
+-- An order as it stands. A state that ends in PENDING is the semantic lock of the saga in saga_id.
+create table customer_order (
+    order_id blob not null primary key,
+    customer_id blob not null,
+    total bigint not null check (total > 0),
+    -- What was asked for when it was placed, to recognise a repeated request.
+    placed_total bigint not null,
+    placed_saga_id blob not null,
+    state text not null,
+    rejection_reason text,
+    coordination text not null,
+    saga_id blob,
+    version bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null
+) without rowid;
+",
+}];

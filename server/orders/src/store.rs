@@ -1,0 +1,141 @@
+//! Orders in the database, and their events in its outbox.
+
+use crate::order::Order;
+use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason, SagaId, Version};
+use tramline_db::{DbError, FromRow, Tx, UtcMicros, sql};
+use tramline_messages::{
+    channels::ORDER_EVENTS,
+    orders::{OrderChanged, OrderEvent, OrderSnapshot},
+};
+use tramline_messaging::{Headers, UnitOfWork};
+use uuid::Uuid;
+
+#[derive(FromRow)]
+struct Row {
+    customer_id: Uuid,
+    total: i64,
+    state: String,
+    rejection_reason: Option<String>,
+    coordination: String,
+    saga_id: Option<Uuid>,
+    version: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+/// What an order was placed with, to recognise a repeated request.
+#[derive(FromRow)]
+pub(crate) struct Placed {
+    pub(crate) customer_id: Uuid,
+    pub(crate) placed_total: i64,
+    pub(crate) placed_saga_id: Uuid,
+    pub(crate) coordination: String,
+}
+
+pub(crate) async fn placed(tx: &mut Tx, id: OrderId) -> Result<Option<Placed>, DbError> {
+    tx.optional(
+        sql("select customer_id, placed_total, placed_saga_id, coordination from customer_order where order_id = $1")
+            .bind(id.0),
+    )
+    .await
+}
+
+pub(crate) async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>, DbError> {
+    let row: Option<Row> = tx
+        .optional(
+            sql("select customer_id, total, state, rejection_reason, coordination, saga_id, version, created_at, updated_at \
+                 from customer_order where order_id = $1")
+            .bind(id.0),
+        )
+        .await?;
+    row.map(|row| row.into_order(id)).transpose()
+}
+
+impl Row {
+    fn into_order(self, id: OrderId) -> Result<Order, DbError> {
+        Ok(Order {
+            id,
+            customer_id: CustomerId(self.customer_id),
+            total: Money::from_minor(self.total),
+            state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
+            rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
+            coordination: coordination_from(&self.coordination),
+            saga_id: self.saga_id.map(SagaId),
+            version: Version(self.version),
+            created_at: UtcMicros(self.created_at),
+            updated_at: UtcMicros(self.updated_at),
+        })
+    }
+}
+
+pub(crate) const fn coordination_name(coordination: Coordination) -> &'static str {
+    match coordination {
+        Coordination::Orchestration => "orchestration",
+        Coordination::Choreography => "choreography",
+    }
+}
+
+pub(crate) fn coordination_from(name: &str) -> Coordination {
+    if name == "choreography" { Coordination::Choreography } else { Coordination::Orchestration }
+}
+
+/// Writes a new order and sends what happened.
+pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<(), DbError> {
+    let inserted = work.tx.execute(
+        sql("insert into customer_order (order_id, customer_id, total, placed_total, placed_saga_id, state, coordination, \
+             saga_id, version, created_at, updated_at) values ($1, $2, $3, $3, $4, $5, $6, $4, $7, $8, $8)")
+        .bind(order.id.0)
+        .bind(order.customer_id.0)
+        .bind(order.total.minor())
+        .bind(order.saga_id.map(|id| id.0))
+        .bind(order.state.as_str())
+        .bind(coordination_name(order.coordination))
+        .bind(order.version.0)
+        .bind(order.created_at),
+    );
+    inserted.await?;
+    publish(work, order, event)
+}
+
+/// Writes a changed order and sends what happened. `false` means that somebody changed it meanwhile.
+pub(crate) async fn update(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<bool, DbError> {
+    let updated = work.tx.execute(
+        sql("update customer_order set total = $2, state = $3, rejection_reason = $4, saga_id = $5, version = $6, updated_at = $7 \
+             where order_id = $1 and version = $6 - 1")
+        .bind(order.id.0)
+        .bind(order.total.minor())
+        .bind(order.state.as_str())
+        .bind(order.rejection_reason.map(RejectionReason::as_str))
+        .bind(order.saga_id.map(|id| id.0))
+        .bind(order.version.0)
+        .bind(order.updated_at),
+    );
+    if updated.await? == 0 {
+        return Ok(false);
+    }
+    publish(work, order, event)?;
+    Ok(true)
+}
+
+fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<(), DbError> {
+    let headers = Headers {
+        kind: event.kind().to_owned(),
+        saga_id: order.saga_id.map(|id| id.0),
+        aggregate_id: Some(order.id.0),
+        aggregate_version: Some(order.version.0),
+        ..Headers::default()
+    };
+    let after = OrderSnapshot {
+        customer_id: order.customer_id,
+        total: order.total,
+        state: order.state,
+        rejection_reason: order.rejection_reason,
+        coordination: order.coordination,
+        saga_id: order.saga_id,
+        created_at_micros: order.created_at.0,
+        updated_at_micros: order.updated_at.0,
+    };
+    let payload = serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
+    work.send(ORDER_EVENTS, order.id.0, headers, payload);
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Sagas as an operator reads them.
+
+use crate::{Category, Definition, Phase, instance::phase_from};
+use tramline_db::{Db, DbError, FromRow, UtcMicros, sql};
+use uuid::Uuid;
+
+/// A run of a saga, for reading.
+#[derive(Clone, Debug)]
+pub struct InstanceView {
+    /// Names the run.
+    pub id: Uuid,
+    /// The definition's kind.
+    pub kind: String,
+    /// The aggregate that it changes.
+    pub aggregate_id: Uuid,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The step that was refused.
+    pub refused_step: Option<usize>,
+    /// Raised with every transition.
+    pub version: i64,
+    /// When it began.
+    pub started_at: UtcMicros,
+    /// When it ended.
+    pub ended_at: Option<UtcMicros>,
+}
+
+/// Which sagas to list.
+#[derive(Clone, Debug, Default)]
+pub struct InstanceFilter {
+    /// Only this kind.
+    pub kind: Option<String>,
+    /// Only those in this phase, by its name in capitals.
+    pub phase: Option<String>,
+    /// Only those that began before this one, exclusive: the last of the page before.
+    pub before: Option<(UtcMicros, Uuid)>,
+}
+
+/// What a saga sent or received.
+#[derive(Clone, Debug, FromRow)]
+pub struct LogEntry {
+    /// `command`, `reply` or `late-reply`.
+    pub kind: String,
+    /// Where it went; `local` for a step in the saga's own database.
+    pub channel: String,
+    /// Names the message.
+    pub message_id: Uuid,
+    /// Its headers, as JSON.
+    pub headers: String,
+    /// Its body, as JSON.
+    pub payload: String,
+    /// When, in microseconds.
+    pub recorded_at: i64,
+}
+
+/// A step and how far it has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepView {
+    /// The step's name.
+    pub name: &'static str,
+    /// Its place relative to the pivot.
+    pub category: Category,
+    /// How far it has come, in capitals.
+    pub state: &'static str,
+}
+
+#[derive(FromRow)]
+struct Row {
+    saga_id: Uuid,
+    saga_type: String,
+    aggregate_id: Uuid,
+    phase: String,
+    step_no: i64,
+    refused_step: Option<i64>,
+    version: i64,
+    started_at: i64,
+    ended_at: Option<i64>,
+}
+
+impl Row {
+    fn into_view(self) -> Result<InstanceView, DbError> {
+        Ok(InstanceView {
+            id: self.saga_id,
+            kind: self.saga_type,
+            aggregate_id: self.aggregate_id,
+            phase: phase_from(&self.phase, self.step_no)?,
+            refused_step: self.refused_step.and_then(|step| usize::try_from(step).ok()),
+            version: self.version,
+            started_at: UtcMicros(self.started_at),
+            ended_at: self.ended_at.map(UtcMicros),
+        })
+    }
+}
+
+/// Sagas, newest first, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_instances(db: &Db, filter: InstanceFilter, limit: i64) -> Result<Vec<InstanceView>, DbError> {
+    let (before, before_id) = filter.before.unwrap_or((UtcMicros(i64::MAX), Uuid::max()));
+    let rows: Vec<Row> = db
+        .all(
+            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
+                 from saga_instance \
+                 where (started_at, saga_id) < ($1, $2) and ($3 is null or saga_type = $3) and ($4 is null or phase = $4) \
+                 order by started_at desc, saga_id desc limit $5")
+            .bind(before)
+            .bind(before_id)
+            .bind(filter.kind)
+            .bind(filter.phase)
+            .bind(limit),
+        )
+        .await?;
+    rows.into_iter().map(Row::into_view).collect()
+}
+
+/// One saga with its log, or `None`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_instance(db: &Db, id: Uuid) -> Result<Option<(InstanceView, Vec<LogEntry>)>, DbError> {
+    let row: Option<Row> = db
+        .optional(
+            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
+                 from saga_instance where saga_id = $1")
+            .bind(id),
+        )
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let log = db
+        .all(
+            sql("select kind, channel, message_id, headers, payload, recorded_at \
+                 from saga_log where saga_id = $1 order by entry_no limit 1000")
+            .bind(id),
+        )
+        .await?;
+    Ok(Some((row.into_view()?, log)))
+}
+
+impl<D> Definition<D> {
+    /// How far each step of a run has come.
+    #[must_use]
+    pub fn step_views(&self, phase: Phase, refused: Option<usize>) -> Vec<StepView> {
+        let state = |number: usize, category: Category| match (phase, refused) {
+            (_, Some(step)) if number == step => "REFUSED",
+            (_, Some(step)) if number > step => "WAITING",
+            (Phase::Compensating(now) | Phase::Parked(now), Some(_)) if number == now => "COMPENSATING",
+            (Phase::Compensating(now) | Phase::Parked(now), Some(_)) if number < now => "DONE",
+            (_, Some(_)) if category == Category::Compensatable => "COMPENSATED",
+            (Phase::Running(now), _) if number == now => "RUNNING",
+            (Phase::Running(now), _) if number > now => "WAITING",
+            _ => "DONE",
+        };
+        self.steps()
+            .iter()
+            .enumerate()
+            .map(|(number, step)| StepView { name: step.name, category: step.category(), state: state(number, step.category()) })
+            .collect()
+    }
+}

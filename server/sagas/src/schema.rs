@@ -1,0 +1,42 @@
+//! The tables that the orchestrator keeps in its service's own database.
+
+use tramline_db::Migration;
+
+/// Run these in every database that orchestrates sagas.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    version: 200,
+    description: "sagas: instances and log",
+    sqlite: "
+-- A run of a saga. `phase` and `step_no` are the state machine's; `pending_command` is the one whose reply is awaited.
+create table saga_instance (
+    saga_id blob not null primary key,
+    saga_type text not null,
+    aggregate_id blob not null,
+    phase text not null,
+    step_no integer not null,
+    refused_step integer,
+    pending_command blob,
+    data text not null,
+    version bigint not null,
+    started_at bigint not null,
+    ended_at bigint
+) without rowid;
+-- Lists are newest first; the id breaks ties.
+create index saga_instance_started on saga_instance (started_at, saga_id);
+-- Finds what is still under way, or parked, among any number that has ended.
+create index saga_instance_open on saga_instance (phase, started_at) where ended_at is null;
+
+-- Everything that a saga sent and received, in causal order. Only ever appended to.
+create table saga_log (
+    saga_id blob not null,
+    entry_no integer not null,
+    kind text not null,
+    channel text not null,
+    message_id blob not null,
+    headers text not null,
+    payload text not null,
+    recorded_at bigint not null,
+    primary key (saga_id, entry_no)
+) without rowid;
+",
+}];
