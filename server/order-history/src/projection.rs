@@ -1,0 +1,61 @@
+//! From events to the changes of the view. Pure.
+
+use std::{collections::HashMap, sync::Arc};
+use tramline_contract::{CustomerId, OrderId};
+use tramline_messages::{
+    customers::{CustomerChanged, CustomerSnapshot},
+    orders::{OrderChanged, OrderSnapshot},
+};
+use tramline_messaging::{HandlerError, Record};
+use uuid::Uuid;
+
+/// What a batch of events makes of the view: per aggregate only the newest version counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Customers with their version.
+    pub customers: HashMap<CustomerId, (i64, CustomerSnapshot)>,
+    /// Orders with their version.
+    pub orders: HashMap<OrderId, (i64, OrderSnapshot)>,
+}
+
+/// Folds events, in whatever order they came.
+///
+/// # Errors
+/// When an event does not read: it is parked, not guessed at.
+pub fn project(batch: &[Arc<Record>]) -> Result<Changes, HandlerError> {
+    let mut changes = Changes::default();
+    for record in batch {
+        match record.headers.kind.as_str() {
+            "CustomerCreated" | "CreditReserved" | "CreditRefused" => {
+                let (id, version) = aggregate(record)?;
+                let CustomerChanged { after, .. } = read(record)?;
+                keep_newer(&mut changes.customers, CustomerId(id), version, after);
+            }
+            "OrderCreated" | "OrderApproved" | "OrderRejected" => {
+                let (id, version) = aggregate(record)?;
+                let OrderChanged { after, .. } = read(record)?;
+                keep_newer(&mut changes.orders, OrderId(id), version, after);
+            }
+            other => return Err(HandlerError::Permanent(format!("the event {other} is not known here"))),
+        }
+    }
+    Ok(changes)
+}
+
+fn aggregate(record: &Record) -> Result<(Uuid, i64), HandlerError> {
+    match (record.headers.aggregate_id, record.headers.aggregate_version) {
+        (Some(id), Some(version)) if version > 0 => Ok((id, version)),
+        _ => Err(HandlerError::Permanent("the event names no aggregate and version".to_owned())),
+    }
+}
+
+fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, HandlerError> {
+    serde_json::from_str(&record.payload)
+        .map_err(|error| HandlerError::Permanent(format!("the body of {} does not read: {error}", record.headers.kind)))
+}
+
+fn keep_newer<K: std::hash::Hash + Eq, S>(newest: &mut HashMap<K, (i64, S)>, id: K, version: i64, state: S) {
+    if newest.get(&id).is_none_or(|(known, _)| *known < version) {
+        newest.insert(id, (version, state));
+    }
+}

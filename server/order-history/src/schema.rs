@@ -1,0 +1,52 @@
+//! The tables of the view.
+
+use tramline_db::Migration;
+
+/// Every migration of the view's database.
+#[must_use]
+pub fn migrations() -> Vec<Migration> {
+    [tramline_messaging::MIGRATIONS, OWN].concat()
+}
+
+const OWN: &[Migration] = &[Migration {
+    version: 1_000,
+    description: "order-history: the view",
+    sqlite: "
+-- A customer as the newest event heard of left it.
+create table customer_view (
+    customer_id blob not null primary key,
+    name text not null,
+    -- The name in lower case, for searching.
+    name_folded text not null,
+    credit_limit bigint not null,
+    reserved bigint not null,
+    paid bigint not null,
+    version bigint not null,
+    created_at bigint not null
+) without rowid;
+create index customer_view_created on customer_view (created_at, customer_id);
+
+-- How many orders each customer has. Apart from the customer, who may be heard of later.
+create table customer_order_count (
+    customer_id blob not null primary key,
+    order_count bigint not null
+) without rowid;
+
+-- An order as the newest event heard of left it.
+create table order_view (
+    order_id blob not null primary key,
+    customer_id blob not null,
+    total bigint not null,
+    state text not null,
+    rejection_reason text,
+    coordination text not null,
+    saga_id blob,
+    version bigint not null,
+    created_at bigint not null,
+    updated_at bigint not null
+) without rowid;
+create index order_view_created on order_view (created_at, order_id);
+create index order_view_customer on order_view (customer_id, created_at, order_id);
+create index order_view_state on order_view (state, created_at, order_id);
+",
+}];
