@@ -80,7 +80,8 @@ async fn compare_reservations(
     for (order, customer, amount) in rows {
         let sum = held.entry(CustomerId(customer)).or_default();
         *sum = (sum.0 + 1, sum.1 + amount);
-        let known = customers.get(&CustomerId(customer)).and_then(|replayed| replayed.reservations.get(&OrderId(order)));
+        let known =
+            customers.get(&CustomerId(customer)).and_then(|replayed| replayed.reservations.get(&OrderId(order)));
         if known.map(|money| money.minor()) != Some(amount) {
             wrong.push(format!("customer {customer}: the reservation of order {order} has no event"));
         }
@@ -88,7 +89,10 @@ async fn compare_reservations(
     for (id, replayed) in customers {
         let (count, sum) = held.get(id).copied().unwrap_or_default();
         if count != replayed.reservations.len() || sum != replayed.account.reserved.minor() {
-            wrong.push(format!("customer {id}: {count} reservations of {sum} do not make {}", replayed.account.reserved));
+            wrong.push(format!(
+                "customer {id}: {count} reservations of {sum} do not make {}",
+                replayed.account.reserved
+            ));
         }
     }
     Ok(())

@@ -39,8 +39,8 @@ pub(crate) fn publish(
         paid: after.paid,
         created_at_micros: after.created_at_micros,
     };
-    let payload =
-        serde_json::to_string(&CustomerChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
+    let payload = serde_json::to_string(&CustomerChanged { event, after })
+        .map_err(|error| DbError::corrupt("an event", error))?;
     work.send(CUSTOMER_EVENTS, id.0, headers, payload);
     Ok(())
 }

@@ -13,10 +13,7 @@ use tramline_http::{ApiError, JsonBody, TraceParent};
 
 /// `POST /customers`, `GET /ready`.
 pub fn routes(customers: Customers) -> Router {
-    Router::new()
-        .route("/customers", post(create))
-        .route("/ready", get(async || StatusCode::OK))
-        .with_state(customers)
+    Router::new().route("/customers", post(create)).route("/ready", get(async || StatusCode::OK)).with_state(customers)
 }
 
 async fn create(

@@ -63,14 +63,10 @@ async fn create(
     credit_limit: Money,
 ) -> Result<Creation, DbError> {
     let now = work.now;
-    let created = AccountEvent::CustomerCreated {
-        name: name.as_str().to_owned(),
-        credit_limit,
-        created_at_micros: now.0,
-    };
+    let created =
+        AccountEvent::CustomerCreated { name: name.as_str().to_owned(), credit_limit, created_at_micros: now.0 };
     let mut account = Account::default();
-    let appended =
-        EventStore::append(work.tx, id.0, &mut account, 0, std::slice::from_ref(&created), now).await?;
+    let appended = EventStore::append(work.tx, id.0, &mut account, 0, std::slice::from_ref(&created), now).await?;
     match appended {
         Appended::At(version) => {
             publish(work, id, version, &created, &account)?;

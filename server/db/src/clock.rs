@@ -19,9 +19,8 @@ impl UtcMicros {
     /// RFC 3339 in UTC with six decimals; of fixed width, so text order is time order.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        const FORMAT: &[BorrowedFormatItem<'_>] = time::macros::format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z"
-        );
+        const FORMAT: &[BorrowedFormatItem<'_>] =
+            time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
             .ok()
             .and_then(|moment| moment.to_offset(UtcOffset::UTC).format(FORMAT).ok())

@@ -175,12 +175,16 @@ mod tests {
     use super::*;
     use crate::{SystemClock, SystemIds, sql};
 
-    const SCHEMA: &[Migration] =
-        &[Migration { version: 1, description: "notes", sqlite: "create table note (id integer primary key, text text not null)" }];
+    const SCHEMA: &[Migration] = &[Migration {
+        version: 1,
+        description: "notes",
+        sqlite: "create table note (id integer primary key, text text not null)",
+    }];
 
     async fn open(folder: &Path, migrations: &[Migration]) -> Result<crate::Db, DbError> {
         let path = folder.join("notes.db");
-        crate::Db::open_sqlite("notes", &path, Durability::Full, migrations, Arc::new(SystemClock), Arc::new(SystemIds)).await
+        crate::Db::open_sqlite("notes", &path, Durability::Full, migrations, Arc::new(SystemClock), Arc::new(SystemIds))
+            .await
     }
 
     fn insert(id: i64) -> Statement {
@@ -229,7 +233,8 @@ mod tests {
     #[tokio::test]
     async fn a_newer_schema_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let newer = [SCHEMA[0], Migration { version: 2, description: "more", sqlite: "create table more (id integer)" }];
+        let newer =
+            [SCHEMA[0], Migration { version: 2, description: "more", sqlite: "create table more (id integer)" }];
         open(folder.path(), &newer).await.expect("it opens").close().await;
         assert!(matches!(open(folder.path(), SCHEMA).await, Err(DbError::NewerSchema { .. })));
     }

@@ -1,7 +1,10 @@
 //! A SQL text with its values, not yet bound to an engine.
 
 use crate::UtcMicros;
-use sqlx::{Arguments, FromRow, sqlite::{SqliteArguments, SqliteRow}};
+use sqlx::{
+    Arguments, FromRow,
+    sqlite::{SqliteArguments, SqliteRow},
+};
 use uuid::Uuid;
 
 /// A row type that every engine can fill. Derive [`sqlx::FromRow`].

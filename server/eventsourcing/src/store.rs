@@ -61,7 +61,8 @@ impl<A: Aggregate> EventStore<A> {
         let (mut aggregate, mut version) = (A::default(), 0);
         for part in parts {
             if part.is_snapshot == 1 {
-                aggregate = serde_json::from_str(&part.payload).map_err(|error| DbError::corrupt("a snapshot", error))?;
+                aggregate =
+                    serde_json::from_str(&part.payload).map_err(|error| DbError::corrupt("a snapshot", error))?;
             } else {
                 let event = serde_json::from_str(&part.payload).map_err(|error| DbError::corrupt("an event", error))?;
                 aggregate.apply(&event);

@@ -22,7 +22,11 @@ pub trait Broker: Send + Sync {
     ///
     /// # Errors
     /// When the broker cannot be reached; nothing is known then of what it took.
-    fn publish<'a>(&'a self, stream: &'a StreamId, records: Vec<Arc<Record>>) -> BoxFuture<'a, Result<Published, DbError>>;
+    fn publish<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        records: Vec<Arc<Record>>,
+    ) -> BoxFuture<'a, Result<Published, DbError>>;
 
     /// Starts to listen for messages of the given sources and channels.
     fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription>;

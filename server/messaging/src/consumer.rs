@@ -128,7 +128,9 @@ impl<H: Handler> Consumer<H> {
         if clean {
             match self.attempt(&batches).await {
                 Ok(()) => return,
-                Err(error) => tracing::debug!(group = self.group, error = ?error, "a batch failed; going message by message"),
+                Err(error) => {
+                    tracing::debug!(group = self.group, error = ?error, "a batch failed; going message by message")
+                }
             }
         }
         for (stream, records) in batches {
@@ -143,7 +145,8 @@ impl<H: Handler> Consumer<H> {
     /// Tries the next message of each stream whose wait is over.
     async fn retry(&mut self) {
         let now = Instant::now();
-        let due: Vec<_> = self.failing.iter().filter(|(_, (_, at))| *at <= now).map(|(id, (n, _))| (id.clone(), *n)).collect();
+        let due: Vec<_> =
+            self.failing.iter().filter(|(_, (_, at))| *at <= now).map(|(id, (n, _))| (id.clone(), *n)).collect();
         for (stream, attempts) in due {
             let position = [(stream.clone(), self.positions.get(&stream).copied().unwrap_or(0))];
             match self.subscription.next(&position, 1).await {
@@ -211,7 +214,13 @@ impl<H: Handler> Consumer<H> {
         Ok(())
     }
 
-    async fn park(&mut self, stream: &StreamId, record: &Arc<Record>, reason: &str, attempts: u32) -> Result<(), HandlerError> {
+    async fn park(
+        &mut self,
+        stream: &StreamId,
+        record: &Arc<Record>,
+        reason: &str,
+        attempts: u32,
+    ) -> Result<(), HandlerError> {
         tracing::error!(group = self.group, stream = %stream, seq = record.seq, message.id = %record.id, reason, "a message is parked");
         let moves = self.moves(&[(stream.clone(), vec![Arc::clone(record)])]);
         let (to_move, group) = (moves_json(&moves), self.group);
@@ -262,7 +271,9 @@ async fn until(moment: Option<Instant>) {
 }
 
 fn moves_json(moves: &[(StreamId, i64, i64)]) -> String {
-    let rows = moves.iter().map(|(stream, from, to)| serde_json::json!([stream.source, *stream.channel, stream.partition, from, to]));
+    let rows = moves
+        .iter()
+        .map(|(stream, from, to)| serde_json::json!([stream.source, *stream.channel, stream.partition, from, to]));
     serde_json::Value::Array(rows.collect()).to_string()
 }
 
@@ -282,29 +293,34 @@ async fn move_offsets(work: &mut UnitOfWork<'_>, group: &str, moves: String, cou
 }
 
 /// Where the group stands in each stream; streams that it never read start at 0.
-async fn load_offsets(messaging: &Messaging, group: &'static str, streams: Vec<StreamId>) -> Result<HashMap<StreamId, i64>, DbError> {
+async fn load_offsets(
+    messaging: &Messaging,
+    group: &'static str,
+    streams: Vec<StreamId>,
+) -> Result<HashMap<StreamId, i64>, DbError> {
     let wanted: Vec<_> = streams.iter().map(|id| serde_json::json!([id.source, *id.channel, id.partition])).collect();
     let wanted = serde_json::Value::Array(wanted).to_string();
-    let rows: Vec<(String, String, i64, i64)> = messaging
-        .db()
-        .write::<_, DbError, _>(move |tx| {
-            Box::pin(async move {
-                tx.execute(
-                    sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq) \
+    let rows: Vec<(String, String, i64, i64)> =
+        messaging
+            .db()
+            .write::<_, DbError, _>(move |tx| {
+                Box::pin(async move {
+                    tx.execute(
+                        sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq) \
                          select $2, value->>0, value->>1, value->>2, 0 from json_each($1) where true \
                          on conflict (consumer_group, source, channel, partition_no) do nothing")
-                    .bind(wanted)
-                    .bind(group),
-                )
-                .await?;
-                tx.all(
+                        .bind(wanted)
+                        .bind(group),
+                    )
+                    .await?;
+                    tx.all(
                     sql("select source, channel, partition_no, last_seq from consumer_offset where consumer_group = $1")
                         .bind(group),
                 )
                 .await
+                })
             })
-        })
-        .await?;
+            .await?;
     let offset_of = |id: &StreamId| {
         rows.iter()
             .find(|row| row.0 == id.source && *row.1 == *id.channel && row.2 == i64::from(id.partition))

@@ -120,7 +120,11 @@ struct Ear {
 
 impl Ear {
     /// What memory has, and the positions for which the outbox must be asked.
-    fn look(&self, positions: &[(StreamId, i64)], limit: usize) -> (Vec<(StreamId, Vec<Arc<Record>>)>, Vec<(StreamId, i64)>) {
+    fn look(
+        &self,
+        positions: &[(StreamId, i64)],
+        limit: usize,
+    ) -> (Vec<(StreamId, Vec<Arc<Record>>)>, Vec<(StreamId, i64)>) {
         let shared = self.broker.lock();
         let (mut found, mut forgotten, mut room) = (Vec::new(), Vec::new(), limit);
         for (id, position) in positions {
@@ -137,7 +141,11 @@ impl Ear {
         (found, forgotten)
     }
 
-    async fn read_back(&self, forgotten: &[(StreamId, i64)], limit: usize) -> Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError> {
+    async fn read_back(
+        &self,
+        forgotten: &[(StreamId, i64)],
+        limit: usize,
+    ) -> Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError> {
         let mut found: Vec<(StreamId, Vec<Arc<Record>>)> = Vec::new();
         let sources: Vec<_> = self.broker.lock().outboxes.iter().map(|(source, db)| (*source, db.clone())).collect();
         for (source, db) in sources {
@@ -150,11 +158,14 @@ impl Ear {
                 let (channel, partition) = (row.channel.clone(), row.partition_no);
                 let record = Arc::new(row.into_record()?);
                 match found.last_mut() {
-                    Some((id, records)) if *id.channel == *channel && i64::from(id.partition) == partition && id.source == source => {
+                    Some((id, records))
+                        if *id.channel == *channel && i64::from(id.partition) == partition && id.source == source =>
+                    {
                         records.push(record);
                     }
                     _ => {
-                        let partition = u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
+                        let partition =
+                            u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
                         found.push((StreamId { source, channel: channel.into(), partition }, vec![record]));
                     }
                 }

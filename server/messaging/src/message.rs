@@ -94,9 +94,10 @@ pub struct Record {
 #[must_use]
 pub fn partition_of(key: Uuid) -> u16 {
     // FNV-1a over the bytes: fixed for ever, and it spreads ids that differ only in their last bits.
-    let hash = key.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
+    let hash = key
+        .as_bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3));
     u16::try_from((hash ^ (hash >> 32)) % u64::from(crate::PARTITIONS)).unwrap_or(0)
 }
 

@@ -1,9 +1,6 @@
 //! The transactional outbox: state and messages change together or not at all.
 
-use crate::{
-    Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of,
-    relay::RelaySignal,
-};
+use crate::{Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of, relay::RelaySignal};
 use std::{collections::BTreeMap, sync::Arc};
 use tramline_db::{BoxFuture, Db, DbError, FromRow, Statement, Tx, UtcMicros, sql};
 use uuid::Uuid;
@@ -64,8 +61,13 @@ impl UnitOfWork<'_> {
                 });
                 let headers = serde_json::to_string(&message.headers).unwrap_or_default();
                 serde_json::json!([
-                    message.channel, partition, seq, message.id.simple().to_string(), message.key.simple().to_string(),
-                    headers, message.payload
+                    message.channel,
+                    partition,
+                    seq,
+                    message.id.simple().to_string(),
+                    message.key.simple().to_string(),
+                    headers,
+                    message.payload
                 ])
             })
             .collect();
@@ -86,7 +88,8 @@ impl UnitOfWork<'_> {
         counts: &BTreeMap<(Channel, u16), i64>,
     ) -> Result<BTreeMap<(Channel, u16), i64>, DbError> {
         // In the order of the key, so that two transactions can never wait for each other.
-        let wanted: Vec<_> = counts.iter().map(|((channel, partition), n)| serde_json::json!([channel, partition, n])).collect();
+        let wanted: Vec<_> =
+            counts.iter().map(|((channel, partition), n)| serde_json::json!([channel, partition, n])).collect();
         let rows: Vec<(String, i64, i64)> = self
             .tx
             .all(
@@ -120,7 +123,8 @@ impl Messaging {
                         .bind(i64::from(PARTITIONS)),
                 )
                 .await?;
-                let row: Option<(i64,)> = tx.optional(sql("select partitions from messaging_layout where id = 1")).await?;
+                let row: Option<(i64,)> =
+                    tx.optional(sql("select partitions from messaging_layout where id = 1")).await?;
                 Ok(row.map_or(0, |(partitions,)| partitions))
             })
         });

@@ -44,7 +44,14 @@ pub(crate) async fn parked_keys(db: &Db, group: &str) -> Result<Vec<Uuid>, DbErr
     Ok(rows.into_iter().map(|(key,)| key).collect())
 }
 
-pub(crate) fn park(group: &str, stream: &StreamId, record: &Record, reason: &str, attempts: u32, now: UtcMicros) -> Statement {
+pub(crate) fn park(
+    group: &str,
+    stream: &StreamId,
+    record: &Record,
+    reason: &str,
+    attempts: u32,
+    now: UtcMicros,
+) -> Statement {
     sql("insert into parked_message (consumer_group, source, channel, partition_no, seq, message_id, message_key, \
          headers, payload, reason, attempts, parked_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
     .bind(group)

@@ -68,7 +68,11 @@ impl OrderRow {
             state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
             rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
             last_refusal: None,
-            coordination: if self.coordination == "choreography" { Coordination::Choreography } else { Coordination::Orchestration },
+            coordination: if self.coordination == "choreography" {
+                Coordination::Choreography
+            } else {
+                Coordination::Orchestration
+            },
             saga_id: self.saga_id.map(SagaId),
             version: Version(self.version),
             created_at: timestamp(self.created_at),

@@ -1,6 +1,10 @@
 //! The view over HTTP.
 
-use crate::{cursor::Place, queries::OrderFilter, view::{Fresh, History}};
+use crate::{
+    cursor::Place,
+    queries::OrderFilter,
+    view::{Fresh, History},
+};
 use axum::{
     Json, Router,
     extract::State,
@@ -63,7 +67,8 @@ async fn customer_orders(
 
 async fn orders(State(history): State<History>, mut query: QueryFields) -> Result<Json<Page<Order>>, ApiError> {
     let filter = OrderFilter {
-        state: query.optional("state", |text| OrderState::parse(text).ok_or_else(|| "is not a state of an order".to_owned())),
+        state: query
+            .optional("state", |text| OrderState::parse(text).ok_or_else(|| "is not a state of an order".to_owned())),
         customer_id: query.id("customerId"),
         q: query.text("q", Q_MAX_CHARS),
     };

@@ -98,24 +98,37 @@ impl History {
 
     pub(crate) async fn customer(&self, id: CustomerId, min_version: i64) -> Result<Option<Fresh<Customer>>, DbError> {
         let hex = format!("[\"{}\"]", id.0.simple());
-        self.at_least(min_version, |customer: &Customer| customer.version.0, || async {
-            let row: Option<CustomerRow> = self.db().optional(queries::customers_by_ids(hex.clone())).await?;
-            Ok(row.map(CustomerRow::into_customer))
-        })
+        self.at_least(
+            min_version,
+            |customer: &Customer| customer.version.0,
+            || async {
+                let row: Option<CustomerRow> = self.db().optional(queries::customers_by_ids(hex.clone())).await?;
+                Ok(row.map(CustomerRow::into_customer))
+            },
+        )
         .await
     }
 
     pub(crate) async fn order(&self, id: OrderId, min_version: i64) -> Result<Option<Fresh<Order>>, DbError> {
         let hex = format!("[\"{}\"]", id.0.simple());
-        self.at_least(min_version, |order: &Order| order.version.0, || async {
-            let row: Option<OrderRow> = self.db().optional(queries::orders_by_ids(hex.clone())).await?;
-            row.map(OrderRow::into_order).transpose()
-        })
+        self.at_least(
+            min_version,
+            |order: &Order| order.version.0,
+            || async {
+                let row: Option<OrderRow> = self.db().optional(queries::orders_by_ids(hex.clone())).await?;
+                row.map(OrderRow::into_order).transpose()
+            },
+        )
         .await
     }
 
     /// Reads until the document has the version, or the wait is over.
-    async fn at_least<T, R, F>(&self, min: i64, version: impl Fn(&T) -> i64, read: R) -> Result<Option<Fresh<T>>, DbError>
+    async fn at_least<T, R, F>(
+        &self,
+        min: i64,
+        version: impl Fn(&T) -> i64,
+        read: R,
+    ) -> Result<Option<Fresh<T>>, DbError>
     where
         R: Fn() -> F,
         F: Future<Output = Result<Option<T>, DbError>>,
@@ -137,7 +150,12 @@ impl History {
         }
     }
 
-    pub(crate) async fn customers(&self, q: Option<String>, after: Place, limit: i64) -> Result<Page<Customer>, DbError> {
+    pub(crate) async fn customers(
+        &self,
+        q: Option<String>,
+        after: Place,
+        limit: i64,
+    ) -> Result<Page<Customer>, DbError> {
         let rows: Vec<CustomerRow> = self.db().all(queries::customers(q.as_deref(), after, limit + 1)).await?;
         let (rows, next_cursor) = page(rows, limit, CustomerRow::place);
         Ok(Page { items: rows.into_iter().map(CustomerRow::into_customer).collect(), next_cursor })

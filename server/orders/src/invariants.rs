@@ -27,7 +27,12 @@ pub async fn read(db: &Db) -> Result<(Vec<(OrderId, Truth)>, Vec<String>), DbErr
     let mut orders = Vec::with_capacity(rows.len());
     for (id, customer, total, state, version) in rows {
         let state = OrderState::parse(&state).ok_or_else(|| DbError::corrupt("an order's state", state))?;
-        let truth = Truth { customer_id: CustomerId(customer), total: Money::from_minor(total), state, version: Version(version) };
+        let truth = Truth {
+            customer_id: CustomerId(customer),
+            total: Money::from_minor(total),
+            state,
+            version: Version(version),
+        };
         orders.push((OrderId(id), truth));
     }
     let mut wrong = Vec::new();

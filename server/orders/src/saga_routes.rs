@@ -18,7 +18,8 @@ pub(crate) async fn list(State(orders): State<Orders>, mut query: QueryFields) -
         let known = ["RUNNING", "COMPENSATING", "COMPLETED", "ROLLED_BACK", "PARKED"];
         if known.contains(&text) { Ok(text.to_owned()) } else { Err(format!("must be one of {}", known.join(", "))) }
     });
-    let before = query.optional("cursor", |text| parse_cursor(text).ok_or_else(|| "is not a cursor of this list".to_owned()));
+    let before =
+        query.optional("cursor", |text| parse_cursor(text).ok_or_else(|| "is not a cursor of this list".to_owned()));
     let limit = i64::from(query.limit());
     query.finish()?;
     let filter = InstanceFilter { kind, phase, before };
@@ -44,7 +45,11 @@ pub(crate) async fn find(State(orders): State<Orders>, id: PathId) -> Result<Jso
         },
         state: step.state.to_owned(),
     });
-    Ok(Json(SagaDetail { saga: saga(&instance), steps: steps.collect(), messages: log.into_iter().map(message).collect() }))
+    Ok(Json(SagaDetail {
+        saga: saga(&instance),
+        steps: steps.collect(),
+        messages: log.into_iter().map(message).collect(),
+    }))
 }
 
 fn parse_cursor(text: &str) -> Option<(UtcMicros, Uuid)> {

@@ -135,7 +135,8 @@ fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Resul
         created_at_micros: order.created_at.0,
         updated_at_micros: order.updated_at.0,
     };
-    let payload = serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
+    let payload =
+        serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
     work.send(ORDER_EVENTS, order.id.0, headers, payload);
     Ok(())
 }

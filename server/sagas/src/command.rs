@@ -1,7 +1,7 @@
 //! Commands and replies: what an orchestrator and a participant say to each other.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tramline_messaging::{Channel, Headers, HandlerError, Record, UnitOfWork};
+use tramline_messaging::{Channel, HandlerError, Headers, Record, UnitOfWork};
 use uuid::Uuid;
 
 /// Asks a participant to do or undo its part.
@@ -68,7 +68,12 @@ fn body_of(body: &impl Serialize) -> String {
 ///
 /// # Errors
 /// When the record is no command of a saga.
-pub fn reply_to(work: &mut UnitOfWork<'_>, command: &Record, channel: Channel, reply: &Reply) -> Result<(), HandlerError> {
+pub fn reply_to(
+    work: &mut UnitOfWork<'_>,
+    command: &Record,
+    channel: Channel,
+    reply: &Reply,
+) -> Result<(), HandlerError> {
     let Some(saga_id) = command.headers.saga_id else {
         return Err(HandlerError::Permanent(format!("the command {} names no saga", command.headers.kind)));
     };
@@ -88,5 +93,6 @@ pub fn reply_to(work: &mut UnitOfWork<'_>, command: &Record, channel: Channel, r
 }
 
 pub(crate) fn read<'a, T: Deserialize<'a>>(payload: &'a str, kind: &str) -> Result<T, HandlerError> {
-    serde_json::from_str(payload).map_err(|error| HandlerError::Permanent(format!("the body of {kind} does not read: {error}")))
+    serde_json::from_str(payload)
+        .map_err(|error| HandlerError::Permanent(format!("the body of {kind} does not read: {error}")))
 }

@@ -147,7 +147,14 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
             .enumerate()
             .map(|(index, entry)| {
                 let headers = serde_json::to_string(&entry.headers).unwrap_or_default();
-                serde_json::json!([index + 1, entry.kind, entry.channel, entry.message_id.simple().to_string(), headers, entry.payload])
+                serde_json::json!([
+                    index + 1,
+                    entry.kind,
+                    entry.channel,
+                    entry.message_id.simple().to_string(),
+                    headers,
+                    entry.payload
+                ])
             })
             .collect();
         work.tx

@@ -35,7 +35,11 @@ pub trait ReplyHandler: Send + Sync {
     ///
     /// # Errors
     /// Says whether to try again.
-    fn on_reply<'a>(&'a self, work: &'a mut UnitOfWork<'_>, reply: &'a Arc<Record>) -> BoxFuture<'a, Result<(), HandlerError>>;
+    fn on_reply<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        reply: &'a Arc<Record>,
+    ) -> BoxFuture<'a, Result<(), HandlerError>>;
 }
 
 /// Runs the sagas of one definition.
@@ -67,7 +71,13 @@ where
     ///
     /// # Errors
     /// An infrastructure failure, which undoes the unit of work.
-    pub async fn start(&self, work: &mut UnitOfWork<'_>, id: Uuid, aggregate_id: Uuid, data: D) -> Result<D, HandlerError> {
+    pub async fn start(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        id: Uuid,
+        aggregate_id: Uuid,
+        data: D,
+    ) -> Result<D, HandlerError> {
         let mut saga = Instance {
             id,
             aggregate_id,
@@ -83,12 +93,19 @@ where
     }
 
     /// Performs local steps until the saga ends or a command is under way.
-    async fn advance(&self, work: &mut UnitOfWork<'_>, saga: &mut Instance<D>, mut next: Next) -> Result<(), HandlerError> {
+    async fn advance(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        saga: &mut Instance<D>,
+        mut next: Next,
+    ) -> Result<(), HandlerError> {
         // Each turn moves the state machine on; it visits a step at most twice.
         for _ in 0..=2 * self.shape.0.len() {
             let (number, make) = match next {
                 Next::Act(number) => (number, self.definition.steps().get(number).map(|step| step.action)),
-                Next::Compensate(number) => (number, self.definition.steps().get(number).and_then(|step| step.compensation)),
+                Next::Compensate(number) => {
+                    (number, self.definition.steps().get(number).and_then(|step| step.compensation))
+                }
                 Next::Nothing => return Ok(()),
             };
             let (Some(step), Some(make)) = (self.definition.steps().get(number), make) else {
@@ -119,11 +136,22 @@ where
         };
         let message_id = work.send(channel, command.key, headers.clone(), command.payload.clone());
         saga.pending_command = Some(message_id);
-        saga.log.push(NewEntry { kind: "command", channel: channel.to_owned(), message_id, headers, payload: command.payload });
+        saga.log.push(NewEntry {
+            kind: "command",
+            channel: channel.to_owned(),
+            message_id,
+            headers,
+            payload: command.payload,
+        });
     }
 
     /// A local step: the command and its reply exist only in the log.
-    async fn perform(&self, work: &mut UnitOfWork<'_>, saga: &mut Instance<D>, command: &Command) -> Result<Record, HandlerError> {
+    async fn perform(
+        &self,
+        work: &mut UnitOfWork<'_>,
+        saga: &mut Instance<D>,
+        command: &Command,
+    ) -> Result<Record, HandlerError> {
         let message_id = work.new_id();
         let headers = Headers {
             kind: command.kind.to_owned(),
@@ -163,7 +191,9 @@ where
             Some("refused") => Event::Refused,
             other => return Err(HandlerError::Permanent(format!("a reply with the outcome {other:?}"))),
         };
-        if let (Phase::Running(_), Some(learn)) = (saga.phase, self.definition.steps().get(number).and_then(|step| step.learn)) {
+        if let (Phase::Running(_), Some(learn)) =
+            (saga.phase, self.definition.steps().get(number).and_then(|step| step.learn))
+        {
             learn(&mut saga.data, reply);
         }
         let Some((phase, next)) = transition(&self.shape, saga.phase, event) else { return Ok(None) };
@@ -187,7 +217,11 @@ where
         self.definition.kind()
     }
 
-    fn on_reply<'a>(&'a self, work: &'a mut UnitOfWork<'_>, reply: &'a Arc<Record>) -> BoxFuture<'a, Result<(), HandlerError>> {
+    fn on_reply<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        reply: &'a Arc<Record>,
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
         Box::pin(async move {
             let Some(id) = reply.headers.saga_id else {
                 return Err(HandlerError::Permanent("the reply names no saga".to_owned()));

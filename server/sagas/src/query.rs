@@ -121,8 +121,10 @@ pub async fn list_instances(db: &Db, filter: InstanceFilter, limit: i64) -> Resu
 pub async fn find_instance(db: &Db, id: Uuid) -> Result<Option<(InstanceView, Vec<LogEntry>)>, DbError> {
     let row: Option<Row> = db
         .optional(
-            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
-                 from saga_instance where saga_id = $1")
+            sql(
+                "select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
+                 from saga_instance where saga_id = $1",
+            )
             .bind(id),
         )
         .await?;
@@ -154,7 +156,11 @@ impl<D> Definition<D> {
         self.steps()
             .iter()
             .enumerate()
-            .map(|(number, step)| StepView { name: step.name, category: step.category(), state: state(number, step.category()) })
+            .map(|(number, step)| StepView {
+                name: step.name,
+                category: step.category(),
+                state: state(number, step.category()),
+            })
             .collect()
     }
 }

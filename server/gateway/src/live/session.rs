@@ -9,7 +9,7 @@ use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgr
 use futures_util::SinkExt;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{MissedTickBehavior, interval_at, timeout};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tramline_contract::live::ClientFrame;
 
@@ -128,7 +128,9 @@ async fn listen(socket: &mut WebSocket, hub: &Hub, pace: Pace) -> Result<std::co
     send(socket, pace, [Message::Text(greeting.frame)]).await?;
 
     let mut place = greeting.place;
-    let mut beats = interval_at(tokio::time::Instant::now() + pace.beat, pace.beat);
+    let mut beats = interval(pace.beat);
+    // The first beat comes after one period, not at once.
+    beats.reset();
     beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut missed_pongs, mut chatter) = (0, 0);
     // There may be frames since the greeting.

@@ -38,7 +38,9 @@ pub(crate) async fn list_customers(
     uri: Uri,
     mut query: QueryFields,
 ) -> Result<Answer, ApiError> {
-    (query.text("q", MAX_SEARCH_CHARS), query.cursor(), query.limit());
+    query.text("q", MAX_SEARCH_CHARS);
+    query.cursor();
+    query.limit();
     query.finish()?;
     Ok(app.services.history.get(&with_query("/customers", &uri)).traced(Some(trace)).send().await?)
 }

@@ -43,7 +43,10 @@ pub(crate) async fn list_orders(
     query.optional("state", |text| {
         OrderState::parse(text).ok_or_else(|| "must be the name of an order state".to_owned())
     });
-    (query.id::<CustomerId>("customerId"), query.text("q", MAX_SEARCH_CHARS), query.cursor(), query.limit());
+    query.id::<CustomerId>("customerId");
+    query.text("q", MAX_SEARCH_CHARS);
+    query.cursor();
+    query.limit();
     query.finish()?;
     Ok(app.services.history.get(&with_query("/orders", &uri)).traced(Some(trace)).send().await?)
 }

@@ -31,7 +31,8 @@ pub(crate) async fn list_sagas(
 ) -> Result<Answer, ApiError> {
     query.text("type", MAX_TYPE_CHARS);
     query.optional("state", |text| parse_state(text).map_err(|_| "must be the name of a saga state".to_owned()));
-    (query.cursor(), query.limit());
+    query.cursor();
+    query.limit();
     query.finish()?;
     Ok(app.services.orders.get(&with_query("/sagas", &uri)).traced(Some(trace)).send().await?)
 }

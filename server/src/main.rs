@@ -1,0 +1,27 @@
+//! `tramline`: the order desk in one binary.
+
+mod cli;
+mod compose;
+mod config;
+mod lock;
+mod logging;
+mod serve;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(flags) => serve::run(flags).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One line with every cause: what an operator needs at a prompt or in a journal.
+            eprintln!("tramline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

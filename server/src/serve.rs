@@ -1,0 +1,62 @@
+//! `tramline serve`: listen, announce, wait, drain.
+
+use crate::{cli::ServeFlags, compose::Desk, config::Config, lock::FolderLock, logging};
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use std::time::Duration;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long requests in progress may take to end once we are told to stop. A kill at any moment is safe too.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Runs until SIGTERM or SIGINT.
+pub(crate) async fn run(flags: ServeFlags) -> anyhow::Result<()> {
+    let config = Config::load(flags)?;
+    logging::install(&config.log, config.log_format)?;
+    let _lock = FolderLock::take(&config.data)?;
+    // The address first: a port that is taken should not cost a start of everything.
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+
+    let stop = CancellationToken::new();
+    let metrics = tramline_gateway::install_metrics().context("the metrics could not be set up")?;
+    let desk = Desk::start(&config.data, Some(metrics), stop.clone()).await?;
+    let router = desk.gateway.router.clone();
+    // A frame or an answer is small and somebody waits for it.
+    let listener = listener.tap_io(|socket| {
+        if let Err(error) = socket.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+    });
+    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let server = tokio::spawn(server.into_future());
+    tracing::info!(%address, data = %config.data.display(), "tramline is ready");
+    println!("Tramline is ready at http://{address}");
+
+    stopped().await?;
+    tracing::info!("stopping");
+    stop.cancel();
+    let drain = async {
+        let _ = server.await;
+        desk.stop().await;
+    };
+    if tokio::time::timeout(DRAIN, drain).await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+    Ok(())
+}
+
+async fn stopped() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
