@@ -2,6 +2,7 @@
 //!
 //! Each rule is a pure function over what was read, with a test that plants a violation.
 
+mod agreement;
 mod hosts;
 mod manifests;
 mod paths;
@@ -13,7 +14,7 @@ use std::{fmt, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
 
-use crate::workspace;
+use crate::{settings::Settings, workspace};
 
 /// A place that breaks a rule, and what to do about it.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +74,7 @@ fn violations(root: &Path) -> Result<Vec<Violation>> {
     violations.extend(texts.iter().flat_map(sources::violations));
     violations.extend(texts.iter().flat_map(words::violations));
     violations.extend(texts.iter().filter_map(hosts::violation));
+    violations.extend(agreement::violations(&texts, &Settings::read()?));
     match texts.iter().find(|text| text.path == paths::DOCUMENT) {
         Some(document) => violations.extend(paths::violations(document, |path| root.join(path).exists())),
         None => violations.push(Violation::new(paths::DOCUMENT, "is missing")),
