@@ -1,0 +1,253 @@
+//! Commands that are not confirmed yet. What the reader sees is the confirmed documents plus these.
+//!
+//! An operation ends when its aggregate's document is there, or when the server definitely refuses it. No silence ends it: a lost
+//! answer is asked for again under the same id, then looked for by reading.
+
+use crate::{
+    command::{Accepted, Command, Failure},
+    connection::jitter,
+    effect::Effect,
+    journal::SavedOperation,
+    time::{Millis, Now},
+};
+use std::collections::BTreeMap;
+use tramline_contract::{CustomerId, OrderId, Problem, Version};
+use uuid::Uuid;
+
+/// How many commands are on their way at once; a browser opens six connections to a server, and reads need some.
+const SENDS_AT_ONCE: usize = 4;
+/// How often a command is sent before its document is looked for.
+const TRIES: u32 = 3;
+/// The pause before the second try; the next one is twice as long.
+const RETRY_PAUSE_MS: Millis = 1_000;
+/// The pause before a new round of tries, when looking did not help.
+const ROUND_PAUSE_MS: Millis = 10_000;
+/// How many refused commands are kept to be corrected.
+const REFUSALS_KEPT: usize = 20;
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Waits for a free connection, or for its customer to be created.
+    Queued,
+    /// On its way.
+    Sending {
+        /// How often, this round.
+        tries: u32,
+    },
+    /// No answer came; it is sent again.
+    Lost {
+        /// How often it was sent, this round.
+        tries: u32,
+        /// When.
+        retry_at_ms: Millis,
+    },
+    /// No answer came; its document is being looked for.
+    Looking,
+    /// The server took it; its document is on its way.
+    Accepted {
+        /// The version that it made.
+        version: Version,
+    },
+}
+
+/// A command that is not confirmed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// The command.
+    pub command: Command,
+    /// When the user submitted it.
+    pub submitted_ms: Millis,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Whether an answer was ever lost, so that nobody knows what became of it.
+    pub in_doubt: bool,
+}
+
+/// A command that was refused: the input is kept, to be corrected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSent {
+    /// What was refused.
+    pub command: Command,
+    /// Why.
+    pub problem: Problem,
+}
+
+/// All commands that are not confirmed yet.
+#[derive(Clone, Debug, Default)]
+pub struct Pending {
+    operations: BTreeMap<Uuid, Operation>,
+    /// The refused ones, oldest first.
+    pub not_sent: Vec<NotSent>,
+}
+
+impl Pending {
+    /// The operation that makes an aggregate.
+    #[must_use]
+    pub fn get(&self, id: Uuid) -> Option<&Operation> {
+        self.operations.get(&id)
+    }
+
+    /// Every operation, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.values()
+    }
+
+    /// The order that is on its way.
+    #[must_use]
+    pub fn order(&self, id: OrderId) -> Option<&Operation> {
+        self.get(id.0).filter(|operation| matches!(operation.command, Command::PlaceOrder { .. }))
+    }
+
+    /// The customer that is on its way.
+    #[must_use]
+    pub fn customer(&self, id: CustomerId) -> Option<&Operation> {
+        self.get(id.0).filter(|operation| matches!(operation.command, Command::CreateCustomer { .. }))
+    }
+
+    /// Takes a command that the user submitted. The same id a second time is ignored.
+    pub fn submit(&mut self, command: Command, now: Now, effects: &mut Vec<Effect>) {
+        if self.operations.contains_key(&command.id()) {
+            return;
+        }
+        effects.push(Effect::SaveOperation(SavedOperation { command: command.clone(), submitted_ms: now.ms }));
+        self.add(command, now.ms);
+        self.send_what_can_go(effects);
+    }
+
+    /// Takes the commands that a reload interrupted. They are sent again under their ids.
+    pub fn restore(&mut self, saved: Vec<SavedOperation>, effects: &mut Vec<Effect>) {
+        for SavedOperation { command, submitted_ms } in saved {
+            self.add(command, submitted_ms);
+        }
+        self.send_what_can_go(effects);
+    }
+
+    /// A command's answer. One that comes after the document says nothing new.
+    pub fn answered(&mut self, id: Uuid, answer: Result<Accepted, Failure>, now: Now, effects: &mut Vec<Effect>) {
+        let Some(operation) = self.operations.get_mut(&id) else { return };
+        let Stage::Sending { tries } = operation.stage else { return };
+        match answer {
+            Ok(Accepted { version }) => operation.stage = Stage::Accepted { version },
+            Err(failure) => match failure.refusal().cloned() {
+                Some(problem) => self.refuse(id, problem, effects),
+                None => {
+                    operation.in_doubt = true;
+                    operation.stage = if tries < TRIES {
+                        let pause_ms = RETRY_PAUSE_MS << (tries - 1);
+                        Stage::Lost { tries, retry_at_ms: now.ms + pause_ms + jitter(pause_ms / 4, now.chance) }
+                    } else {
+                        effects.push(Effect::Read(operation.command.check()));
+                        Stage::Looking
+                    };
+                }
+            },
+        }
+        self.send_what_can_go(effects);
+    }
+
+    /// Looking for a document did not find it. That proves nothing, so a new round of tries begins later.
+    pub fn looked_in_vain(&mut self, id: Uuid, now: Now) {
+        if let Some(operation) = self.operations.get_mut(&id)
+            && operation.stage == Stage::Looking
+        {
+            operation.stage = Stage::Lost { tries: 0, retry_at_ms: now.ms + ROUND_PAUSE_MS };
+        }
+    }
+
+    /// The aggregate's document is there: the operation is done. Says whether there was one.
+    pub fn confirm(&mut self, id: Uuid, effects: &mut Vec<Effect>) -> bool {
+        let was_there = self.operations.remove(&id).is_some();
+        if was_there {
+            effects.push(Effect::ForgetOperation(id));
+            self.send_what_can_go(effects);
+        }
+        was_there
+    }
+
+    /// Takes a refused command away, to be edited or dropped.
+    pub fn take_not_sent(&mut self, id: Uuid) -> Option<NotSent> {
+        let place = self.not_sent.iter().position(|not_sent| not_sent.command.id() == id)?;
+        Some(self.not_sent.remove(place))
+    }
+
+    /// The connection is back: no more waiting before the next try.
+    pub fn hurry(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for operation in self.operations.values_mut() {
+            if let Stage::Lost { retry_at_ms, .. } = &mut operation.stage {
+                *retry_at_ms = now.ms;
+            }
+        }
+        self.tick(now, effects);
+    }
+
+    /// Sends again what is due.
+    pub fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        for operation in self.operations.values_mut() {
+            if let Stage::Lost { tries, retry_at_ms } = operation.stage
+                && retry_at_ms <= now.ms
+            {
+                operation.stage = Stage::Sending { tries: tries + 1 };
+                effects.push(Effect::Send(operation.command.clone()));
+            }
+        }
+    }
+
+    /// When a lost command is due.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<Millis> {
+        let due = |operation: &Operation| match operation.stage {
+            Stage::Lost { retry_at_ms, .. } => Some(retry_at_ms),
+            Stage::Queued | Stage::Sending { .. } | Stage::Looking | Stage::Accepted { .. } => None,
+        };
+        self.operations.values().filter_map(due).min()
+    }
+
+    fn add(&mut self, command: Command, submitted_ms: Millis) {
+        let operation = Operation { command, submitted_ms, stage: Stage::Queued, in_doubt: false };
+        self.operations.insert(operation.command.id(), operation);
+    }
+
+    fn refuse(&mut self, id: Uuid, problem: Problem, effects: &mut Vec<Effect>) {
+        if let Some(operation) = self.operations.remove(&id) {
+            effects.push(Effect::ForgetOperation(id));
+            self.not_sent.push(NotSent { command: operation.command, problem });
+            if self.not_sent.len() > REFUSALS_KEPT {
+                self.not_sent.remove(0);
+            }
+        }
+    }
+
+    /// Client-made ids rise with time, so the map's order is the order of submission.
+    fn send_what_can_go(&mut self, effects: &mut Vec<Effect>) {
+        let under_way = |operation: &&Operation| matches!(operation.stage, Stage::Sending { .. });
+        let room = SENDS_AT_ONCE.saturating_sub(self.operations.values().filter(under_way).count());
+        let ready: Vec<_> = self
+            .operations
+            .iter()
+            .filter(|(_, operation)| operation.stage == Stage::Queued && !self.waits_for_customer(operation))
+            .map(|(id, _)| *id)
+            .take(room)
+            .collect();
+        for id in ready {
+            if let Some(operation) = self.operations.get_mut(&id) {
+                operation.stage = Stage::Sending { tries: 1 };
+                effects.push(Effect::Send(operation.command.clone()));
+            }
+        }
+    }
+
+    /// An order must not overtake the customer that it names: it would be rejected.
+    fn waits_for_customer(&self, operation: &Operation) -> bool {
+        match &operation.command {
+            Command::PlaceOrder { customer_id, .. } => {
+                self.customer(*customer_id).is_some_and(|customer| !matches!(customer.stage, Stage::Accepted { .. }))
+            }
+            Command::CreateCustomer { .. } => false,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pending_tests.rs"]
+mod tests;

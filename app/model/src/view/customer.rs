@@ -1,0 +1,137 @@
+//! One customer: as a row and as a page. Confirmed credit and what is on hold stay apart.
+
+use super::{PageView, StaleBadge, Status, StatusKind, Trouble};
+use crate::{
+    command::Command,
+    model::Model,
+    pending::Stage,
+    text::{grouped, money, short_id},
+};
+use tramline_contract::{CustomerId, Money};
+
+/// A customer in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomerRow {
+    /// Which.
+    pub id: CustomerId,
+    /// What the customer is called.
+    pub name: String,
+    /// How much may be owed at most.
+    pub credit_limit: String,
+    /// Held by orders; none while the customer is not confirmed.
+    pub reserved: Option<String>,
+    /// What is left.
+    pub available: Option<String>,
+    /// Whether more is owed than the limit allows.
+    pub is_overdrawn: bool,
+    /// How much of the limit is used, in hundredths.
+    pub used_percent: u8,
+    /// How many orders there are.
+    pub orders: Option<String>,
+    /// The version; none while the customer is not confirmed.
+    pub version: Option<String>,
+    /// While the customer is on its way: how far.
+    pub status: Option<Status>,
+    /// Whether something newer exists.
+    pub stale: Option<StaleBadge>,
+}
+
+/// A customer's own page.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomerPage {
+    /// What the row shows.
+    pub row: CustomerRow,
+    /// The whole id.
+    pub id: String,
+    /// The id, short.
+    pub short_id: String,
+    /// Paid so far; none when nothing was.
+    pub paid: Option<String>,
+    /// The total of orders that are being decided; none when there are none.
+    pub on_hold: Option<String>,
+    /// How much of the limit that is, in hundredths.
+    pub on_hold_percent: u8,
+    /// When the customer was created, RFC 3339.
+    pub created_at: Option<String>,
+}
+
+impl Model {
+    /// A customer as a row.
+    #[must_use]
+    pub fn customer_row(&self, id: CustomerId) -> Option<CustomerRow> {
+        let Some(customer) = self.customers.get(id) else { return self.pending_customer_row(id) };
+        Some(CustomerRow {
+            id,
+            name: customer.name.clone(),
+            credit_limit: money(customer.credit_limit),
+            reserved: Some(money(customer.reserved)),
+            available: Some(money(customer.available_credit)),
+            is_overdrawn: customer.available_credit < Money::ZERO,
+            used_percent: percent(customer.reserved, customer.credit_limit),
+            orders: Some(grouped(customer.order_count.unsigned_abs())),
+            version: Some(customer.version.to_string()),
+            status: None,
+            stale: self.customers.staleness(id, self.now_ms).map(StaleBadge::of),
+        })
+    }
+
+    /// A customer as a page.
+    #[must_use]
+    pub fn customer_page(&self, id: CustomerId) -> PageView<CustomerPage> {
+        let trouble = self.detail.trouble.as_ref().map(Trouble::of);
+        let Some(row) = self.customer_row(id) else {
+            return match trouble {
+                Some(trouble) => PageView::Failed(trouble),
+                None if self.detail.is_missing => PageView::Missing,
+                None => PageView::Loading,
+            };
+        };
+        let customer = self.customers.get(id);
+        let on_hold = self.on_hold(id);
+        let page = CustomerPage {
+            row,
+            id: id.to_string(),
+            short_id: short_id(id.0),
+            paid: customer.map(|customer| customer.paid).filter(|paid| *paid != Money::ZERO).map(money),
+            on_hold: (on_hold != Money::ZERO).then(|| money(on_hold)),
+            on_hold_percent: customer.map_or(0, |customer| percent(on_hold, customer.credit_limit)),
+            created_at: customer.map(|customer| customer.created_at.0.clone()),
+        };
+        PageView::Ready(page, trouble)
+    }
+
+    fn pending_customer_row(&self, id: CustomerId) -> Option<CustomerRow> {
+        let operation = self.pending.customer(id)?;
+        let Command::CreateCustomer { name, credit_limit, .. } = &operation.command else { return None };
+        let (kind, label, note) = match operation.stage {
+            Stage::Accepted { .. } => (StatusKind::Pending, "Saving", None),
+            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking if operation.in_doubt => {
+                let note = "We couldn't confirm this customer. Checking now, so don't add it again.";
+                (StatusKind::Checking, "Checking…", Some(note))
+            }
+            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking => {
+                (StatusKind::Sending, "Sending", None)
+            }
+        };
+        Some(CustomerRow {
+            id,
+            name: name.as_str().to_owned(),
+            credit_limit: money(*credit_limit),
+            reserved: None,
+            available: None,
+            is_overdrawn: false,
+            used_percent: 0,
+            orders: None,
+            version: None,
+            status: Some(Status { kind, label: label.to_owned(), note }),
+            stale: None,
+        })
+    }
+}
+
+fn percent(part: Money, whole: Money) -> u8 {
+    match whole.minor() {
+        ..=0 => u8::from(part > Money::ZERO) * 100,
+        whole => (part.minor().max(0).saturating_mul(100) / whole).min(100) as u8,
+    }
+}

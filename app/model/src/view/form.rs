@@ -1,0 +1,111 @@
+//! What the forms show beside their fields, and the cards of what was refused.
+
+use super::PageView;
+use crate::{command::Command, filter::Needle, model::Model, text::money};
+use tramline_contract::{CustomerId, Money};
+use uuid::Uuid;
+
+/// A customer to choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerOption {
+    /// Which.
+    pub id: CustomerId,
+    /// What the customer is called.
+    pub name: String,
+    /// What is left, in words; empty while it is not known.
+    pub left: String,
+}
+
+/// A command that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotSentCard {
+    /// The refused command.
+    pub id: Uuid,
+    /// What was not done.
+    pub title: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Model {
+    /// The customers whose name contains a text, by name, at most `limit`.
+    #[must_use]
+    pub fn customer_options(&self, search: &str, limit: usize) -> Vec<CustomerOption> {
+        let needle = Needle::of(search);
+        let mut options: Vec<_> = self.customers.iter().filter(|customer| needle.is_in(&customer.name)).collect();
+        options.sort_unstable_by(|one, other| (&one.name, one.id).cmp(&(&other.name, other.id)));
+        let confirmed = options.into_iter().take(limit).map(|customer| CustomerOption {
+            id: customer.id,
+            name: customer.name.clone(),
+            left: format!("{} left", money(customer.available_credit)),
+        });
+        let on_their_way = self.pending.iter().filter_map(|operation| match &operation.command {
+            Command::CreateCustomer { id, name, .. } if needle.is_in(name.as_str()) => {
+                Some(CustomerOption { id: *id, name: name.as_str().to_owned(), left: String::new() })
+            }
+            Command::CreateCustomer { .. } | Command::PlaceOrder { .. } => None,
+        });
+        on_their_way.chain(confirmed).take(limit).collect()
+    }
+
+    /// What the chosen customer has left, for the order's form.
+    #[must_use]
+    pub fn credit_hint(&self) -> Option<String> {
+        let customer = self.customers.get(self.order_draft.as_ref()?.customer?)?;
+        let on_hold = self.on_hold(customer.id);
+        let mut hint = format!(
+            "{} has {} left of {}",
+            customer.name,
+            money(customer.available_credit),
+            money(customer.credit_limit)
+        );
+        if on_hold > Money::ZERO {
+            hint.push_str(&format!("; {} on hold", money(on_hold)));
+        }
+        hint.push('.');
+        Some(hint)
+    }
+
+    /// Warns that the order may be rejected. Only a warning: the server decides, and by then the credit may be another.
+    #[must_use]
+    pub fn credit_warning(&self) -> Option<String> {
+        let draft = self.order_draft.as_ref()?;
+        let (customer, total) = (self.customers.get(draft.customer?)?, draft.total()?);
+        let left = customer.available_credit.checked_sub(self.on_hold(customer.id))?;
+        (total > left).then(|| {
+            format!(
+                "May be rejected: {} is more than the {} {} has left.",
+                money(total),
+                money(left.max(Money::ZERO)),
+                customer.name
+            )
+        })
+    }
+
+    /// The commands that were refused.
+    #[must_use]
+    pub fn not_sent_cards(&self) -> Vec<NotSentCard> {
+        let card = |not_sent: &crate::pending::NotSent| {
+            let title = match &not_sent.command {
+                Command::PlaceOrder { customer_id, total, .. } => {
+                    let customer = self.customer_name(*customer_id).unwrap_or("a customer");
+                    format!("Order not placed: {} for {customer}", money(*total))
+                }
+                Command::CreateCustomer { name, .. } => format!("Customer not added: {}", name.as_str()),
+            };
+            NotSentCard { id: not_sent.command.id(), title, reason: not_sent.problem.detail.clone() }
+        };
+        self.pending.not_sent.iter().map(card).collect()
+    }
+}
+
+impl<T> PageView<T> {
+    /// What is shown, if anything is.
+    #[must_use]
+    pub fn ready(&self) -> Option<&T> {
+        match self {
+            Self::Ready(page, _) => Some(page),
+            Self::Loading | Self::Missing | Self::Failed(_) => None,
+        }
+    }
+}
