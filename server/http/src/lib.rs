@@ -1,4 +1,4 @@
-//! How a service speaks HTTP: problems, bodies, queries, the trace that a request carries, and a client.
+//! How a service speaks HTTP: problems, bodies, queries, the trace that a request carries, a client and a server.
 //!
 //! Every service and the gateway read input and word refusals through here, so all of them do it alike. It must not know
 //! any domain: no customer, no order, no route.
@@ -9,6 +9,7 @@ mod client;
 mod path;
 pub mod problem;
 mod query;
+mod serve;
 mod trace;
 
 pub use answer::Answer;
@@ -17,4 +18,5 @@ pub use client::{Call, CallError, ServiceClient};
 pub use path::PathId;
 pub use problem::ApiError;
 pub use query::QueryFields;
+pub use serve::serve;
 pub use trace::TraceParent;
