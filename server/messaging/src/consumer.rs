@@ -198,18 +198,19 @@ impl<H: Handler> Consumer<H> {
         let moves = self.moves(batches);
         let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
         let (handler, group) = (Arc::clone(&self.handler), self.group);
-        let (to_move, count) = (moves_json(&moves), moves.len());
+        let (to_move, streams, count) = (moves_json(&moves), moves.len(), batch.len());
         let effect = self
             .messaging
             .transact::<_, HandlerError, _>(traceparent, move |work| {
                 Box::pin(async move {
                     let effect = handler.handle(work, &batch).await?;
-                    move_offsets(work, group, to_move, count).await?;
+                    move_offsets(work, group, to_move, streams).await?;
                     Ok(effect)
                 })
             })
             .await?;
         self.advance(moves);
+        metrics::counter!("tramline_messages_handled_total", "group" => self.group).increment(count as u64);
         self.handler.committed(effect);
         Ok(())
     }
@@ -235,6 +236,7 @@ impl<H: Handler> Consumer<H> {
             .await?;
         self.parked.insert(record.key);
         self.advance(moves);
+        metrics::counter!("tramline_messages_parked_total", "group" => self.group).increment(1);
         Ok(())
     }
 

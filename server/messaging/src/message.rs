@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(golden, GOLDEN);
     }
 
-    const GOLDEN: [u16; 6] = [0; 6];
+    const GOLDEN: [u16; 6] = [11, 6, 5, 0, 15, 10];
 
     #[test]
     fn keys_spread_over_all_partitions() {

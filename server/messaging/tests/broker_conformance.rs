@@ -1,0 +1,60 @@
+//! What every broker must do. The story is told to each adapter.
+
+use std::{sync::Arc, time::Duration};
+use tramline_db::UtcMicros;
+use tramline_messaging::{Broker, EmbeddedBroker, Headers, Published, Record, StreamId};
+use uuid::Uuid;
+
+const SOURCE: &str = "depot";
+
+fn stream(partition: u16) -> StreamId {
+    StreamId { source: SOURCE, channel: "Parcel".into(), partition }
+}
+
+fn records(numbers: std::ops::RangeInclusive<i64>) -> Vec<Arc<Record>> {
+    let record = |seq| Record {
+        seq,
+        id: Uuid::from_u128(u128::try_from(seq).expect("it is positive")),
+        key: Uuid::nil(),
+        headers: Headers::default(),
+        payload: seq.to_string(),
+        recorded_at: UtcMicros(0),
+    };
+    numbers.map(record).map(Arc::new).collect()
+}
+
+fn numbers(batches: &[(StreamId, Vec<Arc<Record>>)]) -> Vec<(u16, i64)> {
+    batches.iter().flat_map(|(id, records)| records.iter().map(|record| (id.partition, record.seq))).collect()
+}
+
+async fn the_story(broker: &dyn Broker) {
+    let mut ear = broker.subscribe(&[(SOURCE, "Parcel")]);
+    let publish = async |partition, numbers| broker.publish(&stream(partition), records(numbers)).await.expect("it is reached");
+
+    // A batch is accepted, a repeated or overlapping one changes nothing, one that leaves a gap is refused.
+    assert_eq!(publish(0, 1..=3).await, Published::Accepted);
+    assert_eq!(publish(0, 1..=3).await, Published::Accepted);
+    assert_eq!(publish(0, 2..=4).await, Published::Accepted);
+    assert_eq!(publish(0, 6..=7).await, Published::Gap { head: 4 });
+    assert_eq!(publish(1, 1..=1).await, Published::Accepted);
+
+    // A consumer gets what is after its position, in order, at most as much as it asks for.
+    let positions = [(stream(0), 1), (stream(1), 0)];
+    let mut found = numbers(&ear.next(&positions, 10).await.expect("it is reached"));
+    found.sort_unstable();
+    assert_eq!(found, [(0, 2), (0, 3), (0, 4), (1, 1)]);
+    assert_eq!(numbers(&ear.next(&positions[..1], 2).await.expect("it is reached")), [(0, 2), (0, 3)]);
+
+    // One that is up to date waits, and is woken by news.
+    let up_to_date = [(stream(0), 4), (stream(1), 1)];
+    let waited = tokio::time::timeout(Duration::from_millis(30), ear.next(&up_to_date, 10)).await;
+    assert!(waited.is_err(), "nothing is new");
+    let (next, published) = tokio::join!(ear.next(&up_to_date, 10), publish(1, 2..=2));
+    assert_eq!(published, Published::Accepted);
+    assert_eq!(numbers(&next.expect("it is reached")), [(1, 2)]);
+}
+
+#[tokio::test]
+async fn the_embedded_broker_tells_the_story() {
+    the_story(&EmbeddedBroker::new()).await;
+}

@@ -1,0 +1,131 @@
+//! Two small services that talk about parcels: one sends them, the other writes down what arrives.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tramline_db::{BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
+use tramline_messaging::{
+    Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Record, Relay, UnitOfWork,
+};
+use uuid::Uuid;
+
+pub const DEPOT: &str = "depot";
+pub const PARCELS: Channel = "Parcel";
+pub const GROUP: &str = "shop";
+
+const ARRIVALS: Migration = Migration {
+    version: 1_000,
+    description: "arrivals",
+    sqlite: "create table arrival (position integer primary key, sender blob not null, number bigint not null)",
+};
+
+pub async fn open(name: &'static str, folder: &Path) -> Messaging {
+    let path = folder.join(format!("{name}.db"));
+    let migrations = [MIGRATIONS, &[ARRIVALS]].concat();
+    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+    let db = Db::open_sqlite(name, &path, Durability::Full, &migrations, clock, ids).await.expect("it opens");
+    Messaging::open(db).await.expect("it has an outbox")
+}
+
+pub async fn send(depot: &Messaging, sender: u128, numbers: std::ops::Range<i64>) {
+    let sent = depot.transact::<_, HandlerError, _>(None, move |work| {
+        Box::pin(async move {
+            for number in numbers {
+                let headers = Headers { kind: "ParcelSent".to_owned(), ..Headers::default() };
+                work.send(PARCELS, Uuid::from_u128(sender), headers, number.to_string());
+            }
+            Ok(())
+        })
+    });
+    sent.await.expect("it is kept");
+}
+
+/// Writes each parcel down. Refuses as it is told to.
+#[derive(Default)]
+pub struct Shop {
+    /// Fails every batch while it is set.
+    pub closed: AtomicBool,
+    /// A parcel number that can never be taken.
+    pub never: Option<i64>,
+}
+
+impl Handler for Shop {
+    type Effect = ();
+
+    fn handle<'a>(&'a self, work: &'a mut UnitOfWork<'_>, batch: &'a [Arc<Record>]) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move {
+            for parcel in batch {
+                let number: i64 = parcel.payload.parse().map_err(|_| HandlerError::Permanent("not a number".to_owned()))?;
+                work.tx
+                    .execute(sql("insert into arrival (sender, number) values ($1, $2)").bind(parcel.key).bind(number))
+                    .await?;
+                if self.never == Some(number) {
+                    return Err(HandlerError::Permanent("planted".to_owned()));
+                }
+            }
+            if self.closed.load(Ordering::SeqCst) {
+                return Err(HandlerError::Transient("closed".to_owned()));
+            }
+            Ok(())
+        })
+    }
+
+    fn committed(&self, (): ()) {}
+}
+
+/// A life of the process: relay and consumer at work until stopped or dropped.
+pub struct Life {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Life {
+    pub async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let broker = EmbeddedBroker::new();
+        broker.attach(DEPOT, depot.db()).await.expect("the outbox reads");
+        let broker: Arc<dyn Broker> = Arc::new(broker);
+        let relay = Relay::resume(DEPOT, depot.clone(), Arc::clone(&broker)).await.expect("the outbox reads");
+        tasks.spawn(relay.run(stop.clone()));
+        let consumer = Consumer::resume(GROUP, shop.clone(), &*broker, &[(DEPOT, PARCELS)], handler).await;
+        tasks.spawn(consumer.expect("the offsets read").run(stop.clone()));
+        Self { tasks, stop }
+    }
+
+    pub async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+/// Every arrival of a sender, in the order of arriving.
+pub async fn arrivals(shop: &Messaging, sender: u128) -> Vec<i64> {
+    let rows: Vec<(i64,)> = shop
+        .db()
+        .all(sql("select number from arrival where sender = $1 order by position").bind(Uuid::from_u128(sender)))
+        .await
+        .expect("the table is there");
+    rows.into_iter().map(|(number,)| number).collect()
+}
+
+/// Waits until so many parcels have arrived in all.
+pub async fn arrived(shop: &Messaging, count: i64) {
+    let wait = async {
+        let mut tick = tokio::time::interval(Duration::from_millis(5));
+        loop {
+            tick.tick().await;
+            let row: Option<(i64,)> = shop.db().optional(sql("select count(*) from arrival")).await.expect("it counts");
+            if row.is_some_and(|(found,)| found >= count) {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("they arrive in time");
+}
