@@ -124,7 +124,8 @@ impl Relay {
             }
         }
         for (stream, records) in batches {
-            metrics::counter!("tramline_messages_published_total", "source" => self.source).increment(records.len() as u64);
+            metrics::counter!("tramline_messages_published_total", "source" => self.source)
+                .increment(records.len() as u64);
             let Some(last) = records.last().map(|record| record.seq) else { continue };
             match self.broker.publish(&stream, records).await? {
                 Published::Accepted => self.published.insert(stream, last),

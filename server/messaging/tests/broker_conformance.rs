@@ -29,7 +29,8 @@ fn numbers(batches: &[(StreamId, Vec<Arc<Record>>)]) -> Vec<(u16, i64)> {
 
 async fn the_story(broker: &dyn Broker) {
     let mut ear = broker.subscribe(&[(SOURCE, "Parcel")]);
-    let publish = async |partition, numbers| broker.publish(&stream(partition), records(numbers)).await.expect("it is reached");
+    let publish =
+        async |partition, numbers| broker.publish(&stream(partition), records(numbers)).await.expect("it is reached");
 
     // A batch is accepted, a repeated or overlapping one changes nothing, one that leaves a gap is refused.
     assert_eq!(publish(0, 1..=3).await, Published::Accepted);

@@ -97,13 +97,19 @@ async fn a_unit_of_work_that_fails_sends_nothing_and_leaves_no_gap() {
     send(&depot, 1, 0..2).await;
     let failed = depot.transact::<(), HandlerError, _>(None, |work| {
         Box::pin(async move {
-            work.send(support::PARCELS, uuid::Uuid::from_u128(1), tramline_messaging::Headers::default(), "9".to_owned());
+            work.send(
+                support::PARCELS,
+                uuid::Uuid::from_u128(1),
+                tramline_messaging::Headers::default(),
+                "9".to_owned(),
+            );
             Err(HandlerError::Transient("planted".to_owned()))
         })
     });
     failed.await.expect_err("it fails");
     send(&depot, 1, 2..4).await;
-    let rows: Vec<(i64, String)> = depot.db().all(sql("select seq, payload from outbox order by seq")).await.expect("it reads");
+    let rows: Vec<(i64, String)> =
+        depot.db().all(sql("select seq, payload from outbox order by seq")).await.expect("it reads");
     let expected: Vec<(i64, String)> = (0..4).map(|number| (number + 1, number.to_string())).collect();
     assert_eq!(rows, expected);
 }

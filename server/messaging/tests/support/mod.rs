@@ -11,7 +11,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
 use tramline_messaging::{
-    Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Record, Relay, UnitOfWork,
+    Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Record, Relay,
+    UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -58,10 +59,15 @@ pub struct Shop {
 impl Handler for Shop {
     type Effect = ();
 
-    fn handle<'a>(&'a self, work: &'a mut UnitOfWork<'_>, batch: &'a [Arc<Record>]) -> BoxFuture<'a, Result<(), HandlerError>> {
+    fn handle<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
         Box::pin(async move {
             for parcel in batch {
-                let number: i64 = parcel.payload.parse().map_err(|_| HandlerError::Permanent("not a number".to_owned()))?;
+                let number: i64 =
+                    parcel.payload.parse().map_err(|_| HandlerError::Permanent("not a number".to_owned()))?;
                 work.tx
                     .execute(sql("insert into arrival (sender, number) values ($1, $2)").bind(parcel.key).bind(number))
                     .await?;
