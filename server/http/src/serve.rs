@@ -7,8 +7,8 @@
 use axum::Router;
 use axum::body::Body;
 use http::Request;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
 use std::time::Duration;
@@ -39,8 +39,8 @@ async fn serve_within(
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    let mut builder = Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(head_timeout);
     let connections = TaskTracker::new();
     let abandoned = CancellationToken::new();
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
@@ -66,12 +66,12 @@ async fn serve_within(
     }
 }
 
-async fn converse(builder: Builder<TokioExecutor>, stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn converse(builder: Builder, stream: TcpStream, router: Router, shutdown: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection keeps its delay");
     }
     let service = TowerToHyperService::new(router.map_request(|request: Request<_>| request.map(Body::new)));
-    let mut connection = pin!(builder.serve_connection_with_upgrades(TokioIo::new(stream), service));
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = shutdown.cancelled() => {
@@ -80,7 +80,7 @@ async fn converse(builder: Builder<TokioExecutor>, stream: TcpStream, router: Ro
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(error, "a connection broke");
+        tracing::debug!(%error, "a connection broke");
     }
 }
 
