@@ -29,7 +29,7 @@ pub struct FeedItem {
 /// The answer to one poll.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FeedBatch {
-    /// Names this life of the feed. With another epoch every cursor means something else.
+    /// Names this life of the feed, in letters, digits and dashes. With another epoch every cursor means something else.
     pub epoch: String,
     /// The newest place.
     pub head: u64,

@@ -89,6 +89,8 @@ async fn a_body_that_is_too_large() {
         (JSON, &body(65_537), "413 body-too-large"),
         (JSON, &body(1_000_000), "413 body-too-large"),
         ("Content-Type: application/json\nTransfer-Encoding: chunked", chunked.as_bytes(), "413 body-too-large"),
+        // Who asks first is told before it has sent anything.
+        ("Content-Type: application/json\nExpect: 100-continue\nContent-Length: 70000", b"", "413 body-too-large"),
     ])
     .await;
 }

@@ -2,7 +2,7 @@
 
 use crate::support::{DEADLINE, Reply, TestGateway};
 use serde_json::json;
-use tramline_gateway::{Limits, Pace};
+use tramline_gateway::{Limits, Pace, install_metrics};
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -134,6 +134,26 @@ async fn an_operator_sees_life_readiness_and_numbers() {
     assert_eq!(gateway.get("/api/openapi.json").await.json()["info"]["title"], "Tramline");
     gateway.shutdown.cancel();
     assert_eq!(gateway.get("/readyz").await.status, 503, "not while it stops");
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_and_never_by_what_a_caller_made_up() {
+    let gateway = TestGateway::measured(install_metrics().expect("only this test installs it")).await;
+    for path in [format!("/api/customers/{ID}"), "/api/customers/me".to_owned(), "/api/made-up".to_owned()] {
+        gateway.get(&path).await;
+    }
+    gateway.send("BREW /api/orders HTTP/1.1", b"").await;
+    let numbers = String::from_utf8(gateway.get("/metrics").await.body).expect("it is text");
+    for line in [
+        r#"http_requests_total{method="GET",route="/api/customers/{id}",status="200"} 1"#,
+        r#"http_requests_total{method="GET",route="/api/customers/{id}",status="404"} 1"#,
+        r#"http_requests_total{method="GET",route="other",status="404"} 1"#,
+        r#"http_requests_total{method="other",route="/api/orders",status="405"} 1"#,
+        r#"http_request_duration_seconds_count{method="GET",route="/api/customers/{id}",status="200"} 1"#,
+    ] {
+        assert!(numbers.lines().any(|told| told == line), "{line} in {numbers}");
+    }
+    assert!(!numbers.contains(ID) && !numbers.contains("made-up") && !numbers.contains("BREW"), "{numbers}");
 }
 
 #[tokio::test]

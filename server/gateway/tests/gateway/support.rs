@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tramline_contract::Problem;
-use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, Services};
+use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, PrometheusHandle, Services};
 use tramline_http::{JsonBody, ServiceClient, TraceParent, problem};
 use tramline_messages::feed::{FeedBatch, FeedItem, FeedKind};
 use uuid::Uuid;
@@ -42,6 +42,15 @@ impl TestGateway {
     }
 
     pub async fn over(stub: Stub, limits: Limits, pace: Pace) -> Self {
+        Self::launch(stub, limits, pace, None).await
+    }
+
+    /// With a recorder of the process's numbers.
+    pub async fn measured(metrics: PrometheusHandle) -> Self {
+        Self::launch(Stub::default(), Limits::default(), Pace::default(), Some(metrics)).await
+    }
+
+    async fn launch(stub: Stub, limits: Limits, pace: Pace, metrics: Option<PrometheusHandle>) -> Self {
         let stub = Arc::new(stub);
         let client = |name: &str| ServiceClient::in_process(name, stub.router());
         let ids = AtomicU64::new(1);
@@ -52,7 +61,7 @@ impl TestGateway {
             hosts: HostRule::Loopback,
             limits,
             pace,
-            metrics: None,
+            metrics,
             shutdown: shutdown.clone(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
