@@ -15,6 +15,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every service and the gateway in this process.
     Serve(ServeFlags),
+    /// Drive a running server and measure what a saga costs.
+    Bench(crate::bench::BenchFlags),
 }
 
 /// What `serve` takes. Each can also be set as TRAMLINE_… or in the TOML file; a flag wins over the environment, and that over the file.

@@ -1,5 +1,6 @@
 //! `tramline`: the order desk in one binary.
 
+mod bench;
 mod cli;
 mod compose;
 mod config;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags).await,
+        Command::Bench(flags) => bench::run(flags).await,
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,93 @@
+//! `tramline bench`: drives a running server as its clients do, over HTTP and one socket, and says what a saga costs.
+//!
+//! It knows the server only from outside. Beside the server's figures stand those of the same disk under the plainest
+//! load there is, one fsynced commit after the other, so that a figure means something on another machine too.
+
+mod customers;
+mod gauges;
+mod load;
+mod outcomes;
+mod raw;
+mod report;
+mod stopwatch;
+
+use anyhow::{Context as _, ensure};
+use clap::Args;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tramline_http::ServiceClient;
+
+/// Sagas before the measured ones, so that caches are warm and connections open.
+const WARM_UP_SAGAS: u64 = 200;
+/// How long a run takes when neither its length nor its size is said.
+const DEFAULT_SECONDS: u64 = 10;
+
+/// What `bench` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct BenchFlags {
+    /// Where the server listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    url: String,
+    /// Clients that each place an order, await its outcome, and place the next
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    clients: u64,
+    /// How many orders are measured
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    sagas: Option<u64>,
+    /// How long orders are placed [default: 10]
+    #[arg(long, value_name = "S", value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    seconds: Option<u64>,
+    /// Open loop: so many orders arrive per second, however long the outcomes take; latency counts from the intended arrival
+    #[arg(long, value_name = "R", conflicts_with = "clients", value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    rate: Option<u64>,
+    /// How many customers the orders are spread over
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    customers: u64,
+    /// Folder for the raw commits; best on the disk of the server's data
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    raw_dir: PathBuf,
+    /// Print the figures as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl BenchFlags {
+    fn pace(&self) -> load::Pace {
+        match self.rate {
+            Some(per_second) => load::Pace::Open { per_second },
+            None => load::Pace::Closed { clients: self.clients },
+        }
+    }
+
+    fn span(&self) -> load::Span {
+        match (self.sagas, self.seconds) {
+            (Some(sagas), _) => load::Span::Sagas(sagas),
+            (None, seconds) => load::Span::Time(Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS))),
+        }
+    }
+}
+
+/// Runs the whole measurement and prints its figures.
+pub(crate) async fn run(flags: BenchFlags) -> anyhow::Result<()> {
+    let server =
+        ServiceClient::remote("the server", &flags.url).context("--url must look like http://127.0.0.1:3000")?;
+    let customers = customers::create(&server, flags.customers).await?;
+    let outcomes = outcomes::Outcomes::connect(&flags.url).await?;
+    let target = Arc::new(load::Target { server: server.clone(), customers, outcomes });
+
+    load::drive(&target, flags.pace(), load::Span::Sagas(WARM_UP_SAGAS)).await?;
+    gauges::await_calm(&server).await?;
+    let raw_before = raw::measure(&flags.raw_dir).await?;
+    let before = gauges::read(&server).await?;
+    let run = load::drive(&target, flags.pace(), flags.span()).await?;
+    let after = gauges::await_calm(&server).await?;
+    let raw_after = raw::measure(&flags.raw_dir).await?;
+
+    let report = report::Report::new(flags.pace(), flags.customers, run, &before, &after, &[raw_before, raw_after]);
+    if flags.json {
+        println!("{}", report.json())
+    } else {
+        print!("{report}")
+    }
+    ensure!(report.lost() == 0, "{} orders had no outcome in time", report.lost());
+    Ok(())
+}

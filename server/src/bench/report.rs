@@ -1,0 +1,205 @@
+//! The figures, each beside its ratio to a raw commit. Pure: samples in, text out.
+
+use super::{
+    gauges::Gauges,
+    load::{Pace, Run},
+    raw::Commits,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// Commits that an outcome cannot do without: the order is accepted, its credit decided, its state settled.
+const COMMITS_NEEDED: f64 = 3.0;
+
+/// Everything that a run has shown.
+#[derive(Debug)]
+pub(super) struct Report {
+    pace: Pace,
+    customers: u64,
+    run: Run,
+    statements: BTreeMap<String, f64>,
+    commits: BTreeMap<String, f64>,
+    cpu_ms: f64,
+    /// Before and after the run.
+    raw: [Raw; 2],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Raw {
+    p50_ms: f64,
+    per_second: f64,
+}
+
+impl Report {
+    pub(super) fn new(
+        pace: Pace,
+        customers: u64,
+        run: Run,
+        before: &Gauges,
+        after: &Gauges,
+        raw: &[Commits; 2],
+    ) -> Self {
+        let sagas = (run.settled.len() as f64).max(1.0);
+        let per_saga = |after: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
+            let each = after.iter().map(|(name, count)| {
+                let grown = count.saturating_sub(before.get(name).copied().unwrap_or(0));
+                (name.clone(), grown as f64 / sagas)
+            });
+            each.collect()
+        };
+        Self {
+            pace,
+            customers,
+            statements: per_saga(&after.statements, &before.statements),
+            commits: per_saga(&after.commits, &before.commits),
+            cpu_ms: (after.cpu_seconds - before.cpu_seconds) * 1_000.0 / sagas,
+            raw: raw.each_ref().map(|commits| {
+                let seconds: f64 = commits.took.iter().map(Duration::as_secs_f64).sum();
+                Raw {
+                    p50_ms: quantile_ms(&commits.took, 0.5),
+                    per_second: commits.took.len() as f64 / seconds.max(1e-9),
+                }
+            }),
+            run,
+        }
+    }
+
+    /// Orders without an outcome.
+    pub(super) fn lost(&self) -> u64 {
+        self.run.lost
+    }
+
+    fn sagas_per_second(&self) -> f64 {
+        self.run.settled.len() as f64 / self.run.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    fn raw_p50_ms(&self) -> f64 {
+        (self.raw[0].p50_ms + self.raw[1].p50_ms) / 2.0
+    }
+
+    fn raw_per_second(&self) -> f64 {
+        (self.raw[0].per_second + self.raw[1].per_second) / 2.0
+    }
+
+    /// The outcome's median as a multiple of the commits that it needs.
+    fn outcome_ratio(&self) -> f64 {
+        quantile_ms(&self.run.settled, 0.5) / (COMMITS_NEEDED * self.raw_p50_ms())
+    }
+
+    /// The figures for programs.
+    pub(super) fn json(&self) -> Value {
+        let (loop_kind, clients, rate) = match self.pace {
+            Pace::Closed { clients } => ("closed", Some(clients), None),
+            Pace::Open { per_second } => ("open", None, Some(per_second)),
+        };
+        let outcome = |quantile| quantile_ms(&self.run.settled, quantile);
+        json!({
+            "loop": loop_kind,
+            "clients": clients,
+            "ratePerSecond": rate,
+            "customers": self.customers,
+            "completed": self.run.settled.len(),
+            "refused": self.run.refused,
+            "lost": self.run.lost,
+            "elapsedSeconds": self.run.elapsed.as_secs_f64(),
+            "sagasPerSecond": self.sagas_per_second(),
+            "acceptedP50Ms": quantile_ms(&self.run.accepted, 0.5),
+            "outcomeP50Ms": outcome(0.5),
+            "outcomeP95Ms": outcome(0.95),
+            "outcomeP99Ms": outcome(0.99),
+            "commitsPerSaga": self.commits.values().sum::<f64>(),
+            "commitsPerSagaByDatabase": self.commits,
+            "statementsPerSaga": self.statements.values().sum::<f64>(),
+            "statementsPerSagaByDatabase": self.statements,
+            "cpuMsPerSaga": self.cpu_ms,
+            "rawCommitP50Ms": self.raw.map(|raw| raw.p50_ms),
+            "rawCommitsPerSecond": self.raw.map(|raw| raw.per_second),
+            "outcomeP50PerThreeCommits": self.outcome_ratio(),
+            "sagasPerRawCommit": self.sagas_per_second() / self.raw_per_second(),
+            "cpuMsPerSagaPerRawCommitMs": self.cpu_ms / self.raw_p50_ms(),
+        })
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Run { elapsed, accepted, settled, refused, lost } = &self.run;
+        let load = match self.pace {
+            Pace::Closed { clients } => format!("closed loop, {clients} at a time"),
+            Pace::Open { per_second } => format!("open loop, {per_second} arrivals a second"),
+        };
+        writeln!(f, "{load}, {} customers", self.customers)?;
+        let (done, seconds) = (settled.len(), elapsed.as_secs_f64());
+        writeln!(
+            f,
+            "{done} sagas completed in {seconds:.1} s, {refused} orders not taken, {lost} without an outcome\n"
+        )?;
+        writeln!(f, "{:<28}{:>12}{:>18}", "", "", "in raw commits")?;
+        let rate = self.sagas_per_second();
+        writeln!(f, "{:<28}{rate:>10.1}/s{:>18.2}", "completed sagas", rate / self.raw_per_second())?;
+        let mut time = |name: &str, ms: f64| writeln!(f, "{name:<28}{ms:>9.2} ms{:>18.2}", ms / self.raw_p50_ms());
+        time("accepted p50", quantile_ms(accepted, 0.5))?;
+        for (name, quantile) in [("outcome p50", 0.5), ("outcome p95", 0.95), ("outcome p99", 0.99)] {
+            time(name, quantile_ms(settled, quantile))?;
+        }
+        time("server CPU per saga", self.cpu_ms)?;
+        for (name, counts) in [("commits per saga", &self.commits), ("SQL statements per saga", &self.statements)] {
+            let each: Vec<_> = counts.iter().map(|(database, count)| format!("{database} {count:.2}")).collect();
+            writeln!(f, "{name:<28}{:>12.2}     {}", counts.values().sum::<f64>(), each.join(", "))?;
+        }
+        for (when, raw) in ["before", "after"].into_iter().zip(&self.raw) {
+            let name = format!("raw commits {when}");
+            writeln!(
+                f,
+                "{name:<28}{:>10.1}/s     p50 {:.2} ms, one at a time, each fsynced",
+                raw.per_second, raw.p50_ms
+            )?;
+        }
+        writeln!(f, "{:<28}{:>12.2}", "outcome p50 / three commits", self.outcome_ratio())
+    }
+}
+
+/// The value that so large a part of the samples, shortest first, does not exceed.
+fn quantile_ms(sorted: &[Duration], quantile: f64) -> f64 {
+    let last = sorted.len().saturating_sub(1);
+    let rank = ((sorted.len() as f64 * quantile).ceil() as usize).saturating_sub(1).min(last);
+    sorted.get(rank).map_or(0.0, |took| took.as_secs_f64() * 1_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(values: impl IntoIterator<Item = u64>) -> Vec<Duration> {
+        values.into_iter().map(Duration::from_millis).collect()
+    }
+
+    #[test]
+    fn a_quantile_is_the_sample_of_that_rank() {
+        let samples = ms(1..=100);
+        for (quantile, expected) in [(0.5, 50.0), (0.95, 95.0), (0.99, 99.0), (1.0, 100.0)] {
+            assert!((quantile_ms(&samples, quantile) - expected).abs() < 1e-9, "{quantile}");
+        }
+        assert!(quantile_ms(&[], 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_figure_is_told_per_saga_and_per_raw_commit() {
+        let counts = |count| BTreeMap::from([("orders".to_owned(), count)]);
+        let before = Gauges { statements: counts(100), commits: counts(10), cpu_seconds: 1.0 };
+        let after = Gauges { statements: counts(500), commits: counts(30), cpu_seconds: 1.02 };
+        let run =
+            Run { elapsed: Duration::from_secs(2), accepted: ms(1..=10), settled: ms([6; 10]), refused: 0, lost: 0 };
+        let raw = [Commits { took: ms([1; 50]) }, Commits { took: ms([3; 50]) }];
+        let report = Report::new(Pace::Closed { clients: 1 }, 5, run, &before, &after, &raw).json();
+        for (name, expected) in [
+            ("sagasPerSecond", 5.0),
+            ("statementsPerSaga", 40.0),
+            ("commitsPerSaga", 2.0),
+            ("cpuMsPerSaga", 2.0),
+            ("outcomeP50PerThreeCommits", 1.0),
+        ] {
+            assert!((report[name].as_f64().unwrap() - expected).abs() < 1e-6, "{name} is {}", report[name]);
+        }
+    }
+}
