@@ -1,7 +1,7 @@
 //! All that the page knows, and the questions that several parts ask of it.
 
 use crate::{
-    announcer::Announcer,
+    announcer::{Announcer, Toast},
     command::Command,
     confirmed::Confirmed,
     connection::Connection,
@@ -141,6 +141,12 @@ impl Model {
         }
         model.act_on_deadlines(now, &mut effects);
         (model, effects)
+    }
+
+    /// The messages at the edge of the page.
+    #[must_use]
+    pub fn toasts(&self) -> Vec<Toast> {
+        self.announcer.toasts()
     }
 
     /// An order as the server last told it.
