@@ -1,7 +1,9 @@
 //! Every kind of bad input over the wire: the right refusal, nothing carried out, no inner words, and the gateway lives on.
 
-use crate::support::TestGateway;
+use crate::support::{Reply, TestGateway};
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const ID: &str = "018f0000-0000-7000-8000-000000000001";
 
@@ -93,6 +95,21 @@ async fn a_body_that_is_too_large() {
         ("Content-Type: application/json\nExpect: 100-continue\nContent-Length: 70000", b"", "413 body-too-large"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_body_of_megabytes_can_be_sent_to_its_end_to_hear_that_it_is_too_large() {
+    let gateway = TestGateway::start().await;
+    let mut stream = TcpStream::connect(gateway.address).await.expect("the gateway listens");
+    let head = format!(
+        "POST /api/orders HTTP/1.1\r\nHost: {}\r\n{JSON}\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n",
+        gateway.address
+    );
+    stream.write_all(head.as_bytes()).await.expect("the connection is open");
+    for _ in 0..40 {
+        stream.write_all(&[b'x'; 100_000]).await.expect("the connection stays open");
+    }
+    assert_eq!(Reply::read(stream).await.refusal(), "413 body-too-large");
 }
 
 #[tokio::test]
