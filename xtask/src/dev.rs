@@ -1,16 +1,15 @@
 //! `cargo xtask dev`: a quick build that follows the sources; the page reloads itself (see `reload.js`).
 
 use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result};
-use notify_debouncer_mini::{DebounceEventResult, new_debouncer, notify::RecursiveMode};
+use anyhow::{Context, Result, bail};
+use notify::{Event, EventKind, RecursiveMode, Watcher};
 
 use crate::{
     process,
@@ -22,7 +21,7 @@ use crate::{
 
 const WATCHED: [&str; 3] = ["app", "style", "server"];
 
-/// An editor may write a file in several steps, and a branch switch many files.
+/// How long sources must rest: an editor writes a file in several steps, and a change of branch many files.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// How often to look whether the server still runs.
@@ -38,13 +37,10 @@ const GRACE: Duration = Duration::from_secs(10);
 pub fn dev(flags: &[String]) -> Result<()> {
     let settings = Settings::read()?;
     let (sender, changes) = mpsc::channel();
-    let mut watcher = new_debouncer(QUIET, sender).context("files can't be watched here")?;
+    let mut watcher = notify::recommended_watcher(sender).context("files can't be watched here")?;
     for folder in WATCHED {
         let path = workspace::path(folder);
-        watcher
-            .watcher()
-            .watch(&path, RecursiveMode::Recursive)
-            .with_context(|| format!("{folder} can't be watched"))?;
+        watcher.watch(&path, RecursiveMode::Recursive).with_context(|| format!("{folder} can't be watched"))?;
     }
     build(&settings, Work { site: true, server: true })?;
     let mut server = start(&settings, flags)?;
@@ -57,9 +53,11 @@ pub fn dev(flags: &[String]) -> Result<()> {
             continue;
         }
         println!("---- Built again in {}", watch.elapsed());
-        stop(server)?;
-        thread::sleep(ABSENCE);
-        server = start(&settings, flags)?;
+        if work.server || server.try_wait()?.is_some() {
+            stop(server)?;
+            thread::sleep(ABSENCE);
+            server = start(&settings, flags)?;
+        }
     }
 }
 
@@ -88,12 +86,15 @@ impl Work {
     }
 }
 
-/// The server carries the site inside, so it is built again in any case; that takes cargo a moment.
+/// Without optimisation the server reads the site from its folder, so a change of the site alone leaves it running.
 fn build(settings: &Settings, work: Work) -> Result<()> {
     if work.site {
         site::build(Mode::Dev)?;
     }
-    process::run(workspace::cargo().args(["build", "--package", &settings.bin_package]))
+    if work.server {
+        process::run(workspace::cargo().args(["build", "--package", &settings.bin_package]))?;
+    }
+    Ok(())
 }
 
 fn start(settings: &Settings, flags: &[String]) -> Result<Child> {
@@ -103,20 +104,19 @@ fn start(settings: &Settings, flags: &[String]) -> Result<Child> {
     serve.spawn().with_context(|| format!("{} can't be started", binary.display()))
 }
 
-/// Blocks until sources have changed; says so when the server ends meanwhile.
-fn wait_for_work(changes: &Receiver<DebounceEventResult>, server: &mut Child) -> Result<Work> {
+/// Blocks until sources have changed and rest again; says so when the server ends meanwhile.
+fn wait_for_work(changes: &Receiver<notify::Result<Event>>, server: &mut Child) -> Result<Work> {
+    let mut work = Work::default();
     let mut runs = true;
     loop {
-        match changes.recv_timeout(GLANCE) {
-            Ok(Ok(events)) => {
-                let paths: BTreeSet<PathBuf> = events.into_iter().map(|event| event.path).collect();
-                let work = paths.iter().map(|path| Work::after(path)).fold(Work::default(), Work::and);
-                if work != Work::default() {
-                    return Ok(work);
-                }
-            }
+        let patience = if work == Work::default() { GLANCE } else { QUIET };
+        match changes.recv_timeout(patience) {
+            // A build reads the sources, and that alone is no change.
+            Ok(Ok(event)) if matches!(event.kind, EventKind::Access(_)) => {}
+            Ok(Ok(event)) => work = event.paths.iter().map(|path| Work::after(path)).fold(work, Work::and),
             Ok(Err(error)) => eprintln!("---- a change may have been missed: {error}"),
-            Err(RecvTimeoutError::Disconnected) => anyhow::bail!("the files are no longer watched"),
+            Err(RecvTimeoutError::Disconnected) => bail!("the files are no longer watched"),
+            Err(RecvTimeoutError::Timeout) if work != Work::default() => return Ok(work),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if runs && let Some(status) = server.try_wait()? {
@@ -128,6 +128,9 @@ fn wait_for_work(changes: &Receiver<DebounceEventResult>, server: &mut Child) ->
 
 /// Asks the server to end, as a supervisor would, and makes it end when it doesn't.
 fn stop(mut server: Child) -> Result<()> {
+    if server.try_wait()?.is_some() {
+        return Ok(());
+    }
     let pid = server.id().to_string();
     let asked = process::succeeds(Command::new("sh").args(["-c", "kill -TERM \"$1\"", "sh", &pid]));
     let watch = Stopwatch::start();

@@ -1,6 +1,6 @@
 //! `cargo xtask run`: from a clean clone to the served page.
 
-use std::os::unix::process::CommandExt;
+use std::{os::unix::process::CommandExt, path::PathBuf, process::Command};
 
 use anyhow::{Result, anyhow};
 
@@ -15,18 +15,19 @@ use crate::{
 pub fn run(flags: &[String]) -> Result<()> {
     let binary = build()?;
     println!("[3/3] Starting the server");
-    let mut serve = std::process::Command::new(&binary);
+    let mut serve = Command::new(&binary);
     // The server takes this process over, so that Ctrl-C and a supervisor's signals reach it directly.
     let error = serve.arg("serve").args(flags).exec();
     Err(anyhow!("`{}` can't be started: {error}", binary.display()))
 }
 
 /// Builds the site and the server that carries it inside; where the server lies.
-pub fn build() -> Result<std::path::PathBuf> {
+pub fn build() -> Result<PathBuf> {
     let settings = Settings::read()?;
-    println!("[1/3] Building the site (the first time takes some minutes)");
+    let note = if settings.release_binary().exists() { "" } else { " (the first time takes some minutes)" };
+    println!("[1/3] Building the site{note}");
     site::build(Mode::Release)?;
-    println!("[2/3] Building the server (the first time takes some minutes)");
+    println!("[2/3] Building the server{note}");
     process::run(workspace::cargo().args(["build", "--release", "--package", &settings.bin_package]))?;
     Ok(settings.release_binary())
 }

@@ -2,7 +2,11 @@
 //!
 //! All but the page lies in a folder named by a hash of its content, so browsers may keep it for ever.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 
@@ -12,6 +16,9 @@ use crate::{
 
 /// How much the browser may have to fetch before the app runs: wasm and JavaScript, compressed.
 const BUDGET_BYTES: usize = 300 * 1024;
+
+/// The one file outside the hashed folder.
+const PAGE: &str = "index.html";
 
 /// What the site is built for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,7 +39,7 @@ pub fn build(mode: Mode) -> Result<()> {
     let wasm = wasm::compile(&settings, mode)?;
     let inputs = inputs(&settings, mode, &wasm)?;
     let note = settings.site().with_extension("fingerprint");
-    if fs::read_to_string(&note).is_ok_and(|last| last == inputs) && settings.site().join("index.html").is_file() {
+    if fs::read_to_string(&note).is_ok_and(|last| last == inputs) && settings.site().join(PAGE).is_file() {
         return Ok(());
     }
 
@@ -79,7 +86,7 @@ fn bundle(settings: &Settings, mode: Mode, wasm: &Path) -> Result<Files> {
 
     let page = assets::page(settings, &format!("/{folder}"), mode == Mode::Dev)?;
     let mut files: Files = hashed.into_iter().map(|(name, bytes)| (format!("{folder}/{name}"), bytes)).collect();
-    files.insert("index.html".to_owned(), page.into_bytes());
+    files.insert(PAGE.to_owned(), page.into_bytes());
     Ok(files)
 }
 
@@ -106,17 +113,34 @@ fn compress_all(files: &mut Files) -> Result<String> {
     Ok(report)
 }
 
-/// Replaces the site, old hashed folders and all.
+/// Replaces the site. The page comes after the files that it names and before the old ones go, because the quick build's
+/// server reads this folder while we write.
 fn write(site: &Path, files: &Files) -> Result<()> {
-    if site.exists() {
-        fs::remove_dir_all(site).with_context(|| format!("{} can't be emptied", site.display()))?;
-    }
-    for (path, bytes) in files {
+    let (page, hashed): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| path.starts_with(PAGE));
+    for (path, bytes) in hashed.into_iter().chain(page) {
         let path = site.join(path);
-        let folder = path.parent().unwrap_or(site);
-        fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&path, bytes))
+        let draft = path.with_added_extension("draft");
+        fs::create_dir_all(path.parent().unwrap_or(site))
+            .and_then(|()| fs::write(&draft, bytes))
+            .and_then(|()| fs::rename(&draft, &path))
             .with_context(|| format!("{} can't be written", path.display()))?;
+    }
+    let kept: Vec<PathBuf> = files.keys().map(|path| site.join(path)).collect();
+    sweep(site, &kept)
+}
+
+/// Removes every file that isn't to be kept, and every folder that is empty then.
+fn sweep(folder: &Path, kept: &[PathBuf]) -> Result<()> {
+    let failed = || format!("{} can't be tidied", folder.display());
+    for entry in fs::read_dir(folder).with_context(failed)? {
+        let path = entry.with_context(failed)?.path();
+        if path.is_dir() {
+            sweep(&path, kept)?;
+            // Not empty means that something in it is kept.
+            let _ = fs::remove_dir(&path);
+        } else if !kept.contains(&path) {
+            fs::remove_file(&path).with_context(failed)?;
+        }
     }
     Ok(())
 }
@@ -145,6 +169,18 @@ mod tests {
         compress_all(&mut files).unwrap();
         let names: Vec<_> = files.keys().map(String::as_str).collect();
         assert_eq!(names, ["pkg/1/a.js", "pkg/1/a.js.br", "pkg/1/a.js.gz", "pkg/1/b.woff2"]);
+    }
+
+    #[test]
+    fn a_new_site_leaves_nothing_of_the_old_one() {
+        let site = std::env::temp_dir().join(format!("tramline-site-{}", std::process::id()));
+        let version = |folder: &str| Files::from([(PAGE.to_owned(), vec![1]), (format!("pkg/{folder}/a.js"), vec![2])]);
+        write(&site, &version("old")).unwrap();
+        write(&site, &version("new")).unwrap();
+        let there = crate::fingerprint::read_tree(&site).unwrap();
+        fs::remove_dir_all(&site).unwrap();
+        let names: Vec<_> = there.iter().map(|(name, _)| name.rsplit("tramline-site-").next().unwrap()).collect();
+        assert!(names.len() == 2 && names[0].ends_with(PAGE) && names[1].ends_with("pkg/new/a.js"), "{names:?}");
     }
 
     #[test]

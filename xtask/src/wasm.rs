@@ -47,6 +47,8 @@ pub fn bind(settings: &Settings, mode: Mode, wasm: &Path) -> Result<Vec<(String,
     }
     let mut bindgen = Bindgen::new();
     bindgen.web(true)?.typescript(false).input_path(wasm).out_name(&settings.output_name);
+    // `init()` without an argument finds the wasm beside its JavaScript.
+    bindgen.omit_default_module_path(false);
     bindgen.keep_debug(mode == Mode::Dev).remove_name_section(mode == Mode::Release).remove_producers_section(true);
     bindgen.generate(&folder).context("the wasm can't be bound to JavaScript")?;
 
