@@ -184,19 +184,30 @@ async fn a_new_epoch_and_a_hole_in_the_feed_make_every_socket_read_again() {
     let cursor = answer["cursor"].as_u64().expect("a cursor");
     client.chain(cursor, usize::try_from(3 - cursor).expect("a small number")).await;
 
-    gateway.stub.restart_feed("b", 1);
+    gateway.stub.restart_feed("b", 1, 0);
     assert_eq!(client.frame().await, json!({"type": "resync", "epoch": "b", "cursor": 0, "reason": "epoch-changed"}));
     gateway.stub.publish(2);
     client.chain(0, 2).await;
 
-    gateway.stub.restart_feed("b", 8);
-    gateway.stub.publish(1);
+    gateway.stub.restart_feed("b", 8, 1);
     let answer = client.frame().await;
     assert_eq!((&answer["type"], &answer["reason"]), (&json!("resync"), &json!("expired")));
     let cursor = answer["cursor"].as_u64().expect("a cursor");
     assert!(cursor == 7 || cursor == 8, "{answer}");
     gateway.stub.publish(1);
     assert_eq!(client.chain(cursor, usize::try_from(9 - cursor).expect("a small number")).await.last(), Some(&9));
+}
+
+#[tokio::test]
+async fn a_new_epoch_that_is_further_along_than_the_old_one_is_not_taken_for_it() {
+    let gateway = TestGateway::start().await;
+    let (mut client, _) = Client::greet(&gateway, first_visit()).await;
+    gateway.stub.publish(1);
+    client.chain(0, 1).await;
+    gateway.stub.restart_feed("b", 1, 5);
+    assert_eq!(client.frame().await, json!({"type": "resync", "epoch": "b", "cursor": 5, "reason": "epoch-changed"}));
+    gateway.stub.publish(1);
+    assert_eq!(client.chain(5, 1).await, [6]);
 }
 
 #[tokio::test]

@@ -196,22 +196,27 @@ impl Stub {
     }
 
     pub fn publish_sized(&self, count: u64, bytes: usize) {
-        self.feed.send_modify(|feed| {
-            for _ in 0..count {
-                let cursor = feed.items.last().map_or(feed.oldest, |item| item.cursor + 1);
-                let document = json!({"n": cursor, "filler": "x".repeat(bytes)});
-                let document = serde_json::value::to_raw_value(&document).expect("it is JSON");
-                let kind = if cursor % 2 == 0 { FeedKind::Order } else { FeedKind::Customer };
-                feed.items.push(FeedItem { cursor, kind, document });
-            }
-        });
+        self.feed.send_modify(|feed| feed.grow(count, bytes));
     }
 
-    /// Begins the feed anew.
-    pub fn restart_feed(&self, epoch: &str, oldest: u64) {
+    /// Begins the feed anew, at once with so many changes.
+    pub fn restart_feed(&self, epoch: &str, oldest: u64, count: u64) {
         self.feed.send_modify(|feed| {
             *feed = Feed { epoch: epoch.to_owned(), oldest, items: Vec::new(), down: false };
+            feed.grow(count, 10);
         });
+    }
+}
+
+impl Feed {
+    fn grow(&mut self, count: u64, bytes: usize) {
+        for _ in 0..count {
+            let cursor = self.items.last().map_or(self.oldest, |item| item.cursor + 1);
+            let document = json!({"n": cursor, "filler": "x".repeat(bytes)});
+            let document = serde_json::value::to_raw_value(&document).expect("it is JSON");
+            let kind = if cursor % 2 == 0 { FeedKind::Order } else { FeedKind::Customer };
+            self.items.push(FeedItem { cursor, kind, document });
+        }
     }
 }
 
