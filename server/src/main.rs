@@ -1,6 +1,7 @@
 //! `tramline`: the order desk in one binary.
 
 mod bench;
+mod check;
 mod cli;
 mod compose;
 mod config;
@@ -16,6 +17,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags).await,
+        Command::Check(flags) => check::run(flags).await,
         Command::Bench(flags) => bench::run(flags).await,
     };
     match outcome {

@@ -11,6 +11,7 @@
 mod broker;
 mod consumer;
 mod embedded;
+pub mod invariants;
 mod message;
 mod outbox;
 mod parking;

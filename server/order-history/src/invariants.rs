@@ -24,8 +24,14 @@ pub struct ViewOrder {
 pub struct ViewCustomer {
     /// Which.
     pub id: CustomerId,
+    /// What the customer is called.
+    pub name: String,
+    /// How much may be owed at most.
+    pub credit_limit: Money,
     /// Held by orders.
     pub reserved: Money,
+    /// Paid so far.
+    pub paid: Money,
     /// The events included.
     pub version: i64,
     /// How many orders.
@@ -37,18 +43,23 @@ pub struct ViewCustomer {
 /// # Errors
 /// When the database fails.
 pub async fn read_view(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrder>), DbError> {
-    let customers: Vec<(Uuid, i64, i64, i64)> = db
-        .all(sql("select c.customer_id, c.reserved, c.version, coalesce(n.order_count, 0) from customer_view as c \
+    let customers: Vec<(Uuid, String, i64, i64, i64, i64, i64)> = db
+        .all(sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, \
+             coalesce(n.order_count, 0) from customer_view as c \
              left join customer_order_count as n on n.customer_id = c.customer_id"))
         .await?;
     let orders: Vec<(Uuid, Uuid, i64, String, i64)> =
         db.all(sql("select order_id, customer_id, total, state, version from order_view")).await?;
-    let customers = customers.into_iter().map(|(id, reserved, version, order_count)| ViewCustomer {
-        id: CustomerId(id),
-        reserved: Money::from_minor(reserved),
-        version,
-        order_count,
-    });
+    let customers =
+        customers.into_iter().map(|(id, name, credit_limit, reserved, paid, version, order_count)| ViewCustomer {
+            id: CustomerId(id),
+            name,
+            credit_limit: Money::from_minor(credit_limit),
+            reserved: Money::from_minor(reserved),
+            paid: Money::from_minor(paid),
+            version,
+            order_count,
+        });
     let orders = orders.into_iter().map(|(id, customer, total, state, version)| ViewOrder {
         id: OrderId(id),
         customer_id: CustomerId(customer),

@@ -1,0 +1,171 @@
+//! `tramline check`: holds the stores against each other and against what must always be true of them.
+//!
+//! It only reads, so it may run beside a server. What is under way in one is not wrong: it looks again for a while before
+//! it says so. What must be true of one service's database, that service's crate says; here they are put side by side.
+
+mod compare;
+
+use crate::{cli::ServeFlags, compose::Databases, config::Config};
+use anyhow::{Context as _, bail, ensure};
+use clap::Args;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tramline_db::{Db, DbError};
+use tramline_messages::{
+    channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
+    services::{CUSTOMERS, HISTORY, ORDERS},
+};
+use tramline_messaging::{
+    Parked,
+    invariants::{Heads, Reading, offsets, outbox},
+};
+
+/// Who reads what: as the parts list connects them.
+const READINGS: [Reading; 4] = [
+    Reading { reader: CUSTOMERS, group: tramline_customers::GROUP, source: ORDERS, channel: CUSTOMER_COMMANDS },
+    Reading { reader: ORDERS, group: tramline_orders::GROUP, source: CUSTOMERS, channel: ORDER_REPLIES },
+    Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: CUSTOMERS, channel: CUSTOMER_EVENTS },
+    Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: ORDERS, channel: ORDER_EVENTS },
+];
+/// Between two looks at a desk that is at work.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Violations shown per kind; the first few tell what is wrong, the count how much.
+const SHOWN_MAX: usize = 20;
+
+/// What `check` takes.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CheckFlags {
+    /// Folder of the databases [default: ./data]
+    #[arg(long, value_name = "DIR", env = "TRAMLINE_DATA")]
+    data: Option<PathBuf>,
+    /// How long to look again for what a running server has under way
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=600))]
+    wait: u64,
+}
+
+/// One kind of thing that was checked.
+#[derive(Debug, PartialEq, Eq)]
+struct Section {
+    name: &'static str,
+    count: usize,
+    wrong: Vec<String>,
+}
+
+/// Checks until nothing is wrong or the wait is over, prints what was seen, and fails when something is.
+pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
+    let folder = Config::load(ServeFlags { data: flags.data, ..ServeFlags::default() })?.data;
+    let databases = open(&folder).await?;
+    let looks = u64::try_from(Duration::from_secs(flags.wait).as_millis() / LOOK_EVERY.as_millis()).unwrap_or(0);
+    let mut sections = look(&databases).await?;
+    for _ in 0..looks {
+        if sections.iter().all(|section| section.wrong.is_empty()) {
+            break;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+        sections = look(&databases).await?;
+    }
+    let Databases { customers, orders, history } = &databases;
+    for database in [customers, orders, history] {
+        database.close().await;
+    }
+    print(&sections);
+    match sections.iter().map(|section| section.wrong.len()).sum::<usize>() {
+        0 => Ok(()),
+        wrong => bail!(
+            "{wrong} violations in {}; if a server is at work on them, check again when it is calm",
+            folder.display()
+        ),
+    }
+}
+
+/// Opens what is there. A check makes nothing.
+async fn open(folder: &Path) -> anyhow::Result<Databases> {
+    for service in [CUSTOMERS, ORDERS, HISTORY] {
+        let file = folder.join(format!("{service}.db"));
+        ensure!(file.is_file(), "there is no {}; name the folder of the databases with --data", file.display());
+    }
+    Databases::open(folder).await.with_context(|| format!("the databases in {} cannot be opened", folder.display()))
+}
+
+async fn look(databases: &Databases) -> Result<Vec<Section>, DbError> {
+    let Databases { customers, orders, history } = databases;
+    // The view first: what it shows, the services must have said before.
+    let (view_customers, view_orders) = tramline_order_history::read_view(history).await?;
+    let (truth, order_faults) = tramline_orders::invariants::read(orders).await?;
+    let (accounts, account_faults) = tramline_customers::invariants::replay(customers).await?;
+    let counted = compare::count_orders(&truth);
+    Ok(vec![
+        Section { name: "credit accounts replayed", count: accounts.len(), wrong: account_faults },
+        Section { name: "orders and their sagas", count: truth.len(), wrong: order_faults },
+        Section {
+            name: "orders against reservations",
+            count: truth.len(),
+            wrong: compare::reservations(&truth, &accounts),
+        },
+        Section {
+            name: "customers in the view",
+            count: view_customers.len(),
+            wrong: compare::customers(&accounts, &counted, &view_customers),
+        },
+        Section { name: "orders in the view", count: view_orders.len(), wrong: compare::orders(&truth, &view_orders) },
+        streams(databases).await?,
+        parked(databases).await?,
+    ])
+}
+
+/// Every message was numbered without a gap and handled by every group.
+async fn streams(databases: &Databases) -> Result<Section, DbError> {
+    let Databases { customers, orders, history } = databases;
+    let (mut heads, mut wrong) = (Heads::new(), Vec::new());
+    for (db, source) in [(customers, CUSTOMERS), (orders, ORDERS)] {
+        let (own, faults) = outbox(db, source).await?;
+        heads.extend(own);
+        wrong.extend(faults);
+    }
+    for reading in READINGS {
+        let db = if reading.reader == CUSTOMERS {
+            customers
+        } else if reading.reader == ORDERS {
+            orders
+        } else {
+            history
+        };
+        wrong.extend(offsets(db, reading, &heads).await?.1);
+    }
+    let count = heads.values().map(|head| usize::try_from(*head).unwrap_or(0)).sum();
+    Ok(Section { name: "messages, numbered and handled", count, wrong })
+}
+
+/// What waits for a human.
+async fn parked(databases: &Databases) -> Result<Section, DbError> {
+    let Databases { customers, orders, history } = databases;
+    let mut wrong = Vec::new();
+    for db in [customers, orders, history] {
+        wrong.extend(Parked::list(db).await?.into_iter().map(|message| describe(db, &message)));
+    }
+    Ok(Section { name: "parked messages", count: wrong.len(), wrong })
+}
+
+fn describe(db: &Db, message: &Parked) -> String {
+    let Parked { consumer_group, source, channel, seq, message_id, reason, attempts, .. } = message;
+    format!(
+        "{}: group {consumer_group} parked message {message_id} ({source}/{channel} {seq}) after {attempts} tries: {reason}",
+        db.name()
+    )
+}
+
+fn print(sections: &[Section]) {
+    println!("{:<34}{:>10}{:>10}", "checked", "count", "wrong");
+    for Section { name, count, wrong } in sections {
+        println!("{name:<34}{count:>10}{:>10}", wrong.len());
+    }
+    for Section { name, wrong, .. } in sections.iter().filter(|section| !section.wrong.is_empty()) {
+        println!("\n{name}:");
+        wrong.iter().take(SHOWN_MAX).for_each(|fault| println!("  {fault}"));
+        if wrong.len() > SHOWN_MAX {
+            println!("  and {} more", wrong.len() - SHOWN_MAX);
+        }
+    }
+}
