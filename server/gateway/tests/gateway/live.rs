@@ -343,10 +343,12 @@ async fn a_restart_tells_every_socket_and_waits_for_them() {
     let (mut client, _) = Client::greet(&gateway, first_visit()).await;
     let mut silent = Client::connect(&gateway).await;
     gateway.shutdown.cancel();
+    let mut stopped = std::pin::pin!(gateway.gateway.take().expect("it was not taken").stopped());
+    let early = tokio::time::timeout(Duration::from_millis(200), &mut stopped).await;
+    assert!(early.is_err(), "the clients have not closed their side yet");
     assert_eq!(client.end().await.0, 1012);
     assert_eq!(silent.end().await.0, 1012);
     drop((client, silent));
-    let stopped = gateway.gateway.take().expect("it was not taken").stopped();
     tokio::time::timeout(DEADLINE, stopped).await.expect("it ends");
     assert_eq!(Client::try_connect(&gateway, None).await.err(), Some(503), "nobody is let in any more");
 }

@@ -214,7 +214,7 @@ impl Feed {
             let cursor = self.items.last().map_or(self.oldest, |item| item.cursor + 1);
             let document = json!({"n": cursor, "filler": "x".repeat(bytes)});
             let document = serde_json::value::to_raw_value(&document).expect("it is JSON");
-            let kind = if cursor % 2 == 0 { FeedKind::Order } else { FeedKind::Customer };
+            let kind = if cursor.is_multiple_of(2) { FeedKind::Order } else { FeedKind::Customer };
             self.items.push(FeedItem { cursor, kind, document });
         }
     }
