@@ -68,12 +68,12 @@ impl Desk {
 
         let (workers, stop_workers) = (TaskTracker::new(), CancellationToken::new());
         let embedded = EmbeddedBroker::new();
-        embedded.attach(CUSTOMERS, customers.messaging().db()).await?;
-        embedded.attach(ORDERS, orders.messaging().db()).await?;
+        embedded.attach(customers.messaging().db()).await?;
+        embedded.attach(orders.messaging().db()).await?;
         let broker: Arc<dyn Broker> = Arc::new(embedded);
 
-        for (source, messaging) in [(CUSTOMERS, customers.messaging()), (ORDERS, orders.messaging())] {
-            let relay = Relay::resume(source, messaging.clone(), Arc::clone(&broker)).await?;
+        for messaging in [customers.messaging(), orders.messaging()] {
+            let relay = Relay::resume(messaging.clone(), Arc::clone(&broker)).await?;
             workers.spawn(relay.run(stop_workers.clone()));
         }
         let commands = Consumer::resume(

@@ -18,7 +18,7 @@ pub fn path(relative: &str) -> PathBuf {
 
 /// A cargo command that runs at the root.
 ///
-/// `cargo run` describes xtask to xtask in environment variables. Build scripts of some crates (ring, sqlx) ask to
+/// `cargo run` describes xtask to xtask in environment variables. Build scripts of some crates (ring) ask to
 /// be run again when those change, so a nested cargo that inherits them rebuilds half the tree each time.
 pub fn cargo() -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -70,7 +70,11 @@ impl Db {
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, DbError> {
         let counters = Arc::new(Counters::default());
-        let sqlite = SqliteDb::open(name, path, durability, migrations, Arc::clone(&counters)).await?;
+        let path = path.to_owned();
+        let (migrations, counted) = (migrations.to_vec(), Arc::clone(&counters));
+        let opening =
+            tokio::task::spawn_blocking(move || SqliteDb::open(name, &path, durability, &migrations, counted));
+        let sqlite = opening.await.unwrap_or(Err(DbError::Abandoned))?;
         Ok(Self { name, engine: Engine::Sqlite(sqlite), clock, ids, counters })
     }
 
@@ -110,8 +114,23 @@ impl Db {
         E: From<DbError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
+        self.write_then(work, |_| {}).await
+    }
+
+    /// Like [`Db::write`], and calls `after` once the effects are durable, before the caller hears of it. On SQLite the
+    /// calls come in the order of the units of work; other engines promise no order.
+    ///
+    /// # Errors
+    /// The unit of work's own error, or the database's.
+    pub async fn write_then<T, E, F, A>(&self, work: F, after: A) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        A: FnOnce(&mut T) + Send + 'static,
+    {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(work).await,
+            Engine::Sqlite(sqlite) => sqlite.write_then(work, after).await,
         }
     }
 

@@ -5,23 +5,15 @@
 pub enum DbError {
     /// The engine refused a statement or a connection.
     #[error("the database failed")]
-    Engine(#[from] sqlx::Error),
-    /// The schema could not be brought up to date.
-    #[error("the schema of {database} could not be migrated")]
-    Migration {
-        /// The database's name.
-        database: String,
-        /// Why.
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
+    Engine(#[from] rusqlite::Error),
     /// The schema was made by a newer program.
     #[error("{database} was written by a newer version of this program; start that version, or restore a backup")]
     NewerSchema {
         /// The database's name.
         database: String,
     },
-    /// The unit of work panicked or the database is shutting down; nothing of it was kept.
+    /// The unit of work panicked, waited for something outside the database, or the database is shutting down; nothing
+    /// of it was kept.
     #[error("the unit of work was abandoned")]
     Abandoned,
     /// The transaction that the unit of work shared could not commit; nothing of it was kept.

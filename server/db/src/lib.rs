@@ -9,6 +9,7 @@ mod clock;
 mod database;
 mod error;
 mod migration;
+mod row;
 mod sqlite;
 mod statement;
 mod tx;
@@ -17,9 +18,9 @@ pub use clock::{Clock, IdSource, ManualClock, SequentialIds, SystemClock, System
 pub use database::{Counters, Db};
 pub use error::DbError;
 pub use migration::Migration;
+pub use row::{Column, Record, Row};
 pub use sqlite::{Durability, GROUP_COMMIT_MAX};
-pub use sqlx::FromRow;
-pub use statement::{Record, Statement, Value, sql};
+pub use statement::{Statement, Value, sql};
 pub use tx::Tx;
 
 /// A boxed future that may be sent between threads.

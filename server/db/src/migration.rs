@@ -1,11 +1,8 @@
 //! Schema changes: forward only, each run once, in one transaction.
 
 use crate::DbError;
-use sqlx::{
-    Connection, SqliteConnection,
-    migrate::{MigrateError, MigrationType, Migrator},
-};
-use std::borrow::Cow;
+use rusqlite::Connection;
+use std::collections::BTreeSet;
 
 /// One step of a schema. Each crate that owns tables has a range of versions of its own.
 #[derive(Clone, Copy, Debug)]
@@ -19,30 +16,31 @@ pub struct Migration {
 }
 
 /// Brings a SQLite schema up to date.
-pub(crate) async fn migrate_sqlite(
-    connection: &mut SqliteConnection,
+pub(crate) fn migrate_sqlite(
+    connection: &mut Connection,
     database: &str,
     migrations: &[Migration],
 ) -> Result<(), DbError> {
-    let mut list: Vec<_> = migrations
-        .iter()
-        .map(|step| {
-            sqlx::migrate::Migration::new(
-                step.version,
-                Cow::Borrowed(step.description),
-                MigrationType::Simple,
-                sqlx::SqlSafeStr::into_sql_str(step.sqlite),
-                false,
-            )
-        })
-        .collect();
-    list.sort_by_key(|step| step.version);
-    let migrator = Migrator { migrations: Cow::Owned(list), ..Migrator::DEFAULT };
-    connection.ping().await?;
-    migrator.run(connection).await.map_err(|source| match source {
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            DbError::NewerSchema { database: database.to_owned() }
-        }
-        source => DbError::Migration { database: database.to_owned(), source },
-    })
+    // The write lock first: another process that starts at the same time waits here and then finds nothing to do.
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    tx.execute_batch(
+        "create table if not exists schema_migration (version integer primary key, description text not null)",
+    )?;
+    let applied: BTreeSet<i64> = {
+        let mut query = tx.prepare("select version from schema_migration")?;
+        query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    if applied.iter().any(|version| !migrations.iter().any(|step| step.version == *version)) {
+        return Err(DbError::NewerSchema { database: database.to_owned() });
+    }
+    let mut missing: Vec<_> = migrations.iter().filter(|step| !applied.contains(&step.version)).collect();
+    missing.sort_by_key(|step| step.version);
+    for step in missing {
+        tx.execute_batch(step.sqlite)?;
+        tx.execute(
+            "insert into schema_migration (version, description) values ($1, $2)",
+            (step.version, step.description),
+        )?;
+    }
+    Ok(tx.commit()?)
 }

@@ -1,24 +1,31 @@
-//! SQLite: one writer that commits what is queued together, and a pool of readers beside it.
+//! SQLite: one writer thread that commits what is queued together, and readers beside it.
 //!
 //! A second writer would only wait for the first one's file lock, and each commit costs an fsync. So all writes go to
-//! one task, which opens a transaction, runs every unit of work that waits (each but the first behind a savepoint) and
+//! one thread, which opens a transaction, runs every unit of work that waits (each but the first behind a savepoint) and
 //! commits once. Callers hear of success only after the commit (group commit, as in DeWitt et al., SIGMOD 1984).
+//! Statements run on that thread without a switch between threads, so a unit of work costs microseconds.
 
-use crate::{BoxFuture, Counters, DbError, Migration, Record, Statement, Tx, migration::migrate_sqlite};
+use crate::{BoxFuture, Counters, DbError, Migration, Record, Row, Statement, Tx, Value, migration::migrate_sqlite};
 use futures_util::FutureExt as _;
-use sqlx::{
-    ConnectOptions as _, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use rusqlite::{Connection, OpenFlags, types::ToSqlOutput};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
-use std::{panic::AssertUnwindSafe, path::Path, sync::Arc, time::Duration};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// The most units of work that share a commit: enough to hide the fsync, few enough to bound a transaction.
 pub const GROUP_COMMIT_MAX: usize = 128;
 /// The most units of work that wait for the writer; further callers wait for a place.
 const QUEUE_MAX: usize = 1_024;
 /// Readers beside the writer.
-const READERS: u32 = 4;
+const READERS: usize = 4;
+/// Prepared statements kept per connection: more than the program has.
+const STATEMENTS: usize = 256;
+/// How long a lock of another process, such as a backup, is waited for.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a commit survives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,143 +38,243 @@ pub enum Durability {
 
 #[derive(Clone, Debug)]
 pub(crate) struct SqliteDb {
-    readers: SqlitePool,
+    readers: Arc<Readers>,
     queue: mpsc::Sender<Job>,
-    writer: Arc<Mutex<Option<tokio::task::JoinHandle<()>>>>,
+    writer: Arc<Mutex<Option<std::thread::JoinHandle<()>>>>,
+}
+
+#[derive(Debug)]
+struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    permits: Semaphore,
+}
+
+enum Job {
+    Work(Work),
+    Stop,
 }
 
 /// A unit of work, its type erased: runs in the transaction and says whether to keep its effects.
-type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Ran> + Send>;
+type Work = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Ran> + Send>;
 
-/// What a job left behind.
+/// What a unit of work left behind.
 struct Ran {
     keep: bool,
-    /// Tells the caller, once it is known whether the transaction committed.
-    finish: Box<dyn FnOnce(Result<(), DbError>) + Send>,
+    finish: Finish,
 }
 
+/// Tells the caller, once it is known whether the transaction committed.
+type Finish = Box<dyn FnOnce(Result<(), DbError>) + Send>;
+
 impl SqliteDb {
-    pub(crate) async fn open(
+    pub(crate) fn open(
         name: &'static str,
         path: &Path,
         durability: Durability,
         migrations: &[Migration],
         counters: Arc<Counters>,
     ) -> Result<Self, DbError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(match durability {
-                Durability::Full => SqliteSynchronous::Full,
-                Durability::Process => SqliteSynchronous::Normal,
-            })
-            .busy_timeout(Duration::from_secs(5))
-            .foreign_keys(true)
-            .statement_cache_capacity(256)
-            .optimize_on_close(true, 400)
-            .disable_statement_logging();
-        let mut connection = options.connect().await?;
-        migrate_sqlite(&mut connection, name, migrations).await?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(options.read_only(true));
+        let mut connection = Connection::open(path)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.pragma_update(None, "journal_mode", "wal")?;
+        connection.pragma_update(
+            None,
+            "synchronous",
+            match durability {
+                Durability::Full => "full",
+                Durability::Process => "normal",
+            },
+        )?;
+        migrate_sqlite(&mut connection, name, migrations)?;
+        let idle = (0..READERS).map(|_| open_reader(path)).collect::<Result<_, _>>()?;
+        let readers = Arc::new(Readers { idle: Mutex::new(idle), permits: Semaphore::new(READERS) });
         let (queue, jobs) = mpsc::channel(QUEUE_MAX);
-        let writer = tokio::spawn(run_writer(name, Tx::sqlite(connection, Arc::clone(&counters)), jobs, counters));
+        let tx = Tx::sqlite(connection, Arc::clone(&counters));
+        let writer = std::thread::Builder::new()
+            .name(format!("{name}-writer"))
+            .spawn(move || run_writer(name, tx, jobs, &counters))
+            .map_err(|_| DbError::Abandoned)?;
         Ok(Self { readers, queue, writer: Arc::new(Mutex::new(Some(writer))) })
     }
 
-    pub(crate) async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    pub(crate) async fn write_then<T, E, F, A>(&self, work: F, after: A) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<DbError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        A: FnOnce(&mut T) + Send + 'static,
     {
         let (answer, answered) = oneshot::channel::<Result<T, E>>();
-        let job: Job = Box::new(move |tx| {
+        let job: Work = Box::new(move |tx| {
             Box::pin(async move {
-                // A panic in one unit of work must not take down the others that share the transaction.
-                let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
-                let outcome = outcome.unwrap_or_else(|_| Err(E::from(DbError::Abandoned)));
+                let outcome = work(tx).await;
                 Ran {
                     keep: outcome.is_ok(),
                     finish: Box::new(move |committed| {
-                        let outcome = outcome.and_then(|value| committed.map(|()| value).map_err(E::from));
+                        let outcome = outcome.and_then(|mut value| {
+                            committed?;
+                            after(&mut value);
+                            Ok(value)
+                        });
                         // The caller may have gone; the effects stand all the same.
                         let _ = answer.send(outcome);
                     }),
                 }
             })
         });
-        self.queue.send(job).await.map_err(|_| E::from(DbError::Abandoned))?;
+        self.queue.send(Job::Work(job)).await.map_err(|_| E::from(DbError::Abandoned))?;
         answered.await.unwrap_or_else(|_| Err(E::from(DbError::Abandoned)))
     }
 
     pub(crate) async fn all<R: Record>(&self, statement: Statement) -> Result<Vec<R>, DbError> {
-        let text = statement.text;
-        Ok(sqlx::query_as_with(text, statement.sqlite_arguments()?).fetch_all(&self.readers).await?)
+        let readers = Arc::clone(&self.readers);
+        let _permit = self.readers.permits.acquire().await.map_err(|_| DbError::Abandoned)?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let connection = readers.lock().pop().ok_or(DbError::Abandoned)?;
+            let rows = all(&connection, &statement);
+            readers.lock().push(connection);
+            rows
+        });
+        reading.await.unwrap_or(Err(DbError::Abandoned))
     }
 
     pub(crate) async fn close(&self) {
-        self.readers.close().await;
-        if let Some(writer) = self.writer.lock().await.take() {
-            // An empty unit of work: once it is done, so is all that was queued before it.
-            let _ = self.write::<(), DbError, _>(|_| Box::pin(std::future::ready(Ok(())))).await;
-            writer.abort();
-            let _ = writer.await;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer {
+            // Everything queued before this is done first.
+            let _ = self.queue.send(Job::Stop).await;
+            let _ = tokio::task::spawn_blocking(move || writer.join()).await;
+            self.readers.permits.close();
+            self.readers.lock().clear();
         }
     }
 }
 
-/// Runs units of work until nobody can send any more.
-async fn run_writer(name: &'static str, mut tx: Tx, mut jobs: mpsc::Receiver<Job>, counters: Arc<Counters>) {
-    while let Some(first) = jobs.recv().await {
+impl Readers {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection, DbError> {
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<u64, DbError> {
+    let mut prepared = connection.prepare_cached(statement.text)?;
+    bind(&mut prepared, statement)?;
+    Ok(prepared.raw_execute()? as u64)
+}
+
+pub(crate) fn all<R: Record>(connection: &Connection, statement: &Statement) -> Result<Vec<R>, DbError> {
+    let mut prepared = connection.prepare_cached(statement.text)?;
+    bind(&mut prepared, statement)?;
+    let mut rows = prepared.raw_query();
+    let mut records = Vec::new();
+    while let Some(row) = rows.next()? {
+        records.push(R::read(&Row::sqlite(row))?);
+    }
+    Ok(records)
+}
+
+/// Gives each `$n` the n-th value. To SQLite `$2` is a name, whose place is that of its first use in the text.
+fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement) -> Result<(), DbError> {
+    for place in 1..=prepared.parameter_count() {
+        let number: Option<usize> = prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
+        let value = number.and_then(|number| statement.values.get(number.checked_sub(1)?));
+        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(statement.values.len(), place))?;
+        prepared.raw_bind_parameter(place, value)?;
+    }
+    Ok(())
+}
+
+impl rusqlite::ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        match self {
+            Self::Int(value) => value.to_sql(),
+            Self::Text(value) => value.to_sql(),
+            Self::Uuid(value) => value.to_sql(),
+        }
+    }
+}
+
+/// Runs units of work until it is told to stop or nobody can send any more.
+fn run_writer(name: &'static str, mut tx: Tx, mut jobs: mpsc::Receiver<Job>, counters: &Counters) {
+    while let Some(Job::Work(first)) = jobs.blocking_recv() {
         let mut finished = Vec::new();
-        let committed = run_group(&mut tx, first, &mut jobs, &mut finished).await;
+        let mut stop = false;
+        let committed = run_group(&mut tx, first, &mut jobs, &mut finished, &mut stop);
         match &committed {
             Ok(()) => counters.count_commit(),
             Err(error) => {
                 tracing::error!(db.name = name, error = ?error, "a transaction was rolled back");
                 // Nothing may be open when this fails, and then there is nothing to undo.
-                let _ = tx.control("rollback").await;
+                let _ = tx.control("rollback");
             }
         }
         for finish in finished {
             finish(committed.as_ref().map(|()| ()).map_err(|error| DbError::NotCommitted(error.to_string())));
         }
+        if stop {
+            return;
+        }
     }
 }
 
 /// One transaction: the first unit of work and all that wait behind it.
-async fn run_group(
+fn run_group(
     tx: &mut Tx,
-    first: Job,
+    first: Work,
     jobs: &mut mpsc::Receiver<Job>,
-    finished: &mut Vec<Box<dyn FnOnce(Result<(), DbError>) + Send>>,
+    finished: &mut Vec<Finish>,
+    stop: &mut bool,
 ) -> Result<(), DbError> {
     let mut next = Some(first);
-    tx.control("begin immediate").await?;
-    while let Some(job) = next {
+    let mut count = 0;
+    tx.control("begin immediate")?;
+    while let Some(work) = next.take() {
         // The first needs no savepoint: to undo it is to begin again.
-        let alone = finished.is_empty();
+        let alone = count == 0;
         if !alone {
-            tx.control("savepoint unit").await?;
+            tx.control("savepoint unit")?;
         }
-        let Ran { keep, finish } = job(tx).await;
-        finished.push(finish);
+        count += 1;
+        let ran = run_one(tx, work);
+        let keep = ran.as_ref().is_some_and(|ran| ran.keep);
+        finished.extend(ran.map(|ran| ran.finish));
         match (keep, alone) {
             (true, true) => {}
             (false, true) => {
-                tx.control("rollback").await?;
-                tx.control("begin immediate").await?;
+                tx.control("rollback")?;
+                tx.control("begin immediate")?;
             }
-            (true, false) => tx.control("release unit").await?,
+            (true, false) => tx.control("release unit")?,
             (false, false) => {
-                tx.control("rollback to unit").await?;
-                tx.control("release unit").await?;
+                tx.control("rollback to unit")?;
+                tx.control("release unit")?;
             }
         }
-        next = if finished.len() < GROUP_COMMIT_MAX { jobs.try_recv().ok() } else { None };
+        if count < GROUP_COMMIT_MAX {
+            match jobs.try_recv() {
+                Ok(Job::Work(work)) => next = Some(work),
+                Ok(Job::Stop) => *stop = true,
+                Err(_) => {}
+            }
+        }
     }
-    tx.control("commit").await
+    tx.control("commit")
+}
+
+/// Runs one unit of work. `None` when it panicked or waited for anything but its own statements: that would hold up
+/// everybody else, so it is abandoned, which its caller hears as its answer is dropped.
+fn run_one(tx: &mut Tx, work: Work) -> Option<Ran> {
+    // What a panic leaves half-done in the transaction is rolled back by the caller.
+    catch_unwind(AssertUnwindSafe(|| work(tx).now_or_never())).ok().flatten()
 }
 
 #[cfg(test)]

@@ -1,16 +1,7 @@
 //! A SQL text with its values, not yet bound to an engine.
 
 use crate::UtcMicros;
-use sqlx::{
-    Arguments, FromRow,
-    sqlite::{SqliteArguments, SqliteRow},
-};
 use uuid::Uuid;
-
-/// A row type that every engine can fill. Derive [`sqlx::FromRow`].
-pub trait Record: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static {}
-
-impl<T> Record for T where T: for<'r> FromRow<'r, SqliteRow> + Send + Unpin + 'static {}
 
 /// A value for a placeholder. `None` is SQL's null of that type.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +45,7 @@ value_from! {
 #[derive(Clone, Debug)]
 pub struct Statement {
     pub(crate) text: &'static str,
-    values: Vec<Value>,
+    pub(crate) values: Vec<Value>,
 }
 
 /// A statement without values yet. The text is constant, so no input can become SQL.
@@ -69,18 +60,5 @@ impl Statement {
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
-    }
-
-    pub(crate) fn sqlite_arguments(self) -> Result<SqliteArguments, sqlx::Error> {
-        let mut arguments = SqliteArguments::default();
-        for value in self.values {
-            match value {
-                Value::Int(value) => arguments.add(value),
-                Value::Text(value) => arguments.add(value),
-                Value::Uuid(value) => arguments.add(value),
-            }
-            .map_err(sqlx::Error::Encode)?;
-        }
-        Ok(arguments)
     }
 }

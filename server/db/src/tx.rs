@@ -1,10 +1,11 @@
 //! A transaction in progress.
 
-use crate::{Counters, DbError, Record, Statement};
-use sqlx::{Executor as _, SqliteConnection};
+use crate::{Counters, DbError, Record, Statement, sqlite};
 use std::sync::Arc;
 
-/// A transaction of whichever engine the database has. Only the owner of the unit of work commits it; dropping it undoes it.
+/// A transaction of whichever engine the database has. Only the owner of the unit of work commits it.
+///
+/// Its methods are async because an engine on another machine makes them wait. SQLite answers at once.
 #[derive(Debug)]
 pub struct Tx {
     engine: Engine,
@@ -13,26 +14,23 @@ pub struct Tx {
 
 #[derive(Debug)]
 enum Engine {
-    Sqlite(Box<SqliteConnection>),
+    Sqlite(rusqlite::Connection),
 }
 
 impl Tx {
-    pub(crate) fn sqlite(connection: SqliteConnection, counters: Arc<Counters>) -> Self {
-        Self { engine: Engine::Sqlite(Box::new(connection)), counters }
+    pub(crate) const fn sqlite(connection: rusqlite::Connection, counters: Arc<Counters>) -> Self {
+        Self { engine: Engine::Sqlite(connection), counters }
     }
 
     /// Runs a statement and tells how many rows it changed.
     ///
     /// # Errors
     /// When the engine refuses it.
+    #[expect(clippy::unused_async, reason = "an engine on another machine waits here")]
     pub async fn execute(&mut self, statement: Statement) -> Result<u64, DbError> {
         self.counters.count_statement();
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let text = statement.text;
-                let query = sqlx::query_with(text, statement.sqlite_arguments()?);
-                Ok(connection.execute(query).await?.rows_affected())
-            }
+        match &self.engine {
+            Engine::Sqlite(connection) => sqlite::execute(connection, &statement),
         }
     }
 
@@ -40,14 +38,11 @@ impl Tx {
     ///
     /// # Errors
     /// When the engine refuses it or a row is not an `R`.
+    #[expect(clippy::unused_async, reason = "an engine on another machine waits here")]
     pub async fn all<R: Record>(&mut self, statement: Statement) -> Result<Vec<R>, DbError> {
         self.counters.count_statement();
-        match &mut self.engine {
-            Engine::Sqlite(connection) => {
-                let text = statement.text;
-                let query = sqlx::query_as_with(text, statement.sqlite_arguments()?);
-                Ok(query.fetch_all(&mut **connection).await?)
-            }
+        match &self.engine {
+            Engine::Sqlite(connection) => sqlite::all(connection, &statement),
         }
     }
 
@@ -60,12 +55,11 @@ impl Tx {
     }
 
     /// Runs a statement that steers the transaction itself: begin, savepoint, commit.
-    pub(crate) async fn control(&mut self, text: &'static str) -> Result<(), DbError> {
+    pub(crate) fn control(&mut self, text: &'static str) -> Result<(), DbError> {
         self.counters.count_statement();
-        match &mut self.engine {
+        match &self.engine {
             Engine::Sqlite(connection) => {
-                // A prepared statement, cached like any other.
-                connection.execute(sqlx::query(text)).await?;
+                connection.prepare_cached(text)?.execute([])?;
                 Ok(())
             }
         }

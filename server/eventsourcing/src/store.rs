@@ -2,7 +2,7 @@
 
 use crate::{Aggregate, Event};
 use std::marker::PhantomData;
-use tramline_db::{DbError, FromRow, Tx, UtcMicros, sql};
+use tramline_db::{DbError, Tx, UtcMicros, sql};
 use uuid::Uuid;
 
 /// Events between snapshots: bounds how many a load replays.
@@ -32,11 +32,12 @@ pub struct StoredEvent<E> {
     pub event: E,
 }
 
-#[derive(FromRow)]
-struct Part {
-    version: i64,
-    is_snapshot: i64,
-    payload: String,
+tramline_db::record! {
+    struct Part {
+        version: i64,
+        is_snapshot: i64,
+        payload: String,
+    }
 }
 
 impl<A: Aggregate> EventStore<A> {

@@ -56,10 +56,10 @@ impl EmbeddedBroker {
     ///
     /// # Errors
     /// When the outbox cannot be read.
-    pub async fn attach(&self, source: &'static str, db: &Db) -> Result<(), DbError> {
-        let heads = crate::outbox::heads(db, source).await?;
+    pub async fn attach(&self, db: &Db) -> Result<(), DbError> {
+        let heads = crate::outbox::heads(db).await?;
         let mut shared = self.lock();
-        shared.outboxes.insert(source, db.clone());
+        shared.outboxes.insert(db.name(), db.clone());
         for (stream, head) in heads {
             shared.streams.entry(stream).or_insert(Stream { head, records: VecDeque::new() });
         }
@@ -155,19 +155,10 @@ impl Ear {
             }
             let rows: Vec<OutboxRow> = db.all(outbox_after(&marks, i64::try_from(limit).unwrap_or(i64::MAX))).await?;
             for row in rows {
-                let (channel, partition) = (row.channel.clone(), row.partition_no);
-                let record = Arc::new(row.into_record()?);
+                let (stream, record) = row.into_record(source)?;
                 match found.last_mut() {
-                    Some((id, records))
-                        if *id.channel == *channel && i64::from(id.partition) == partition && id.source == source =>
-                    {
-                        records.push(record);
-                    }
-                    _ => {
-                        let partition =
-                            u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
-                        found.push((StreamId { source, channel: channel.into(), partition }, vec![record]));
-                    }
+                    Some((id, records)) if *id == stream => records.push(record),
+                    _ => found.push((stream, vec![record])),
                 }
             }
         }

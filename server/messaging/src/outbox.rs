@@ -2,7 +2,7 @@
 
 use crate::{Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of, relay::RelaySignal};
 use std::{collections::BTreeMap, sync::Arc};
-use tramline_db::{BoxFuture, Db, DbError, FromRow, Statement, Tx, UtcMicros, sql};
+use tramline_db::{BoxFuture, Db, DbError, Statement, Tx, UtcMicros, sql};
 use uuid::Uuid;
 
 /// A service's database with its outbox: where units of work begin. Cheap to clone.
@@ -41,7 +41,8 @@ impl UnitOfWork<'_> {
     }
 
     /// Appends what was sent to the outbox: the last two statements of the transaction, however many messages there are.
-    async fn flush(&mut self) -> Result<Vec<(Channel, u16)>, DbError> {
+    /// Returns what lies in the streams now, for the relay.
+    async fn flush(&mut self) -> Result<Vec<(StreamId, Arc<Record>)>, DbError> {
         let outgoing = std::mem::take(&mut self.outgoing);
         if outgoing.is_empty() {
             return Ok(Vec::new());
@@ -51,26 +52,20 @@ impl UnitOfWork<'_> {
             *counts.entry((message.channel, partition_of(message.key))).or_default() += 1;
         }
         let mut next = self.take_numbers(&counts).await?;
-        let rows: Vec<_> = outgoing
-            .iter()
-            .map(|message| {
-                let partition = partition_of(message.key);
-                let seq = next.get_mut(&(message.channel, partition)).map(|next| {
-                    *next += 1;
-                    *next
-                });
-                let headers = serde_json::to_string(&message.headers).unwrap_or_default();
-                serde_json::json!([
-                    message.channel,
-                    partition,
-                    seq,
-                    message.id.simple().to_string(),
-                    message.key.simple().to_string(),
-                    headers,
-                    message.payload
-                ])
-            })
-            .collect();
+        let mut records = Vec::with_capacity(outgoing.len());
+        let mut rows = Vec::with_capacity(outgoing.len());
+        for Message { id, channel, key, headers, payload } in outgoing {
+            let partition = partition_of(key);
+            let seq = next.get_mut(&(channel, partition)).map_or(0, |next| {
+                *next += 1;
+                *next
+            });
+            let headers_json = serde_json::to_string(&headers).map_err(|error| DbError::corrupt("headers", error))?;
+            let (id_hex, key_hex) = (id.simple().to_string(), key.simple().to_string());
+            rows.push(serde_json::json!([channel, partition, seq, id_hex, key_hex, headers_json, payload]));
+            let stream = StreamId { source: self.db.name(), channel: channel.into(), partition };
+            records.push((stream, Arc::new(Record { seq, id, key, headers, payload, recorded_at: self.now })));
+        }
         let inserted = self.tx.execute(
             sql("insert into outbox (channel, partition_no, seq, message_id, message_key, headers, payload, recorded_at) \
                  select value->>0, value->>1, value->>2, unhex(value->>3), unhex(value->>4), value->>5, value->>6, $2 \
@@ -79,7 +74,7 @@ impl UnitOfWork<'_> {
             .bind(self.now),
         );
         inserted.await?;
-        Ok(counts.into_keys().collect())
+        Ok(records)
     }
 
     /// Takes the next numbers of every stream written to, and returns the last number before them.
@@ -157,45 +152,52 @@ impl Messaging {
         F: for<'a, 't> FnOnce(&'a mut UnitOfWork<'t>) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
     {
         let db = self.db.clone();
-        let done = self.db.write::<_, E, _>(move |tx| {
-            Box::pin(async move {
-                let now = db.now();
-                let mut unit = UnitOfWork { tx, now, traceparent, db, outgoing: Vec::new() };
-                let value = work(&mut unit).await?;
-                let streams = unit.flush().await?;
-                Ok((value, streams))
-            })
-        });
-        let (value, streams) = done.await?;
-        // Only now: a relay that wakes before the commit finds nothing.
-        self.signal.raise(streams);
-        Ok(value)
+        let signal = Arc::clone(&self.signal);
+        let done = self.db.write_then::<_, E, _, _>(
+            move |tx| {
+                Box::pin(async move {
+                    let now = db.now();
+                    let mut unit = UnitOfWork { tx, now, traceparent, db, outgoing: Vec::new() };
+                    let value = work(&mut unit).await?;
+                    let records = unit.flush().await?;
+                    Ok((value, records))
+                })
+            },
+            // Only now: what is not committed may not be published.
+            move |(_, records)| signal.raise(std::mem::take(records)),
+        );
+        Ok(done.await?.0)
     }
 }
 
-/// A row of the outbox.
-#[derive(Debug, FromRow)]
-pub(crate) struct OutboxRow {
-    pub(crate) channel: String,
-    pub(crate) partition_no: i64,
-    seq: i64,
-    message_id: Uuid,
-    message_key: Uuid,
-    headers: String,
-    payload: String,
-    recorded_at: i64,
+tramline_db::record! {
+    /// A row of the outbox.
+    #[derive(Debug)]
+    pub(crate) struct OutboxRow {
+        channel: String,
+        partition_no: i64,
+        seq: i64,
+        message_id: Uuid,
+        message_key: Uuid,
+        headers: String,
+        payload: String,
+        recorded_at: i64,
+    }
 }
 
 impl OutboxRow {
-    pub(crate) fn into_record(self) -> Result<Record, DbError> {
-        Ok(Record {
+    pub(crate) fn into_record(self, source: &'static str) -> Result<(StreamId, Arc<Record>), DbError> {
+        let partition = u16::try_from(self.partition_no).map_err(|error| DbError::corrupt("a partition", error))?;
+        let stream = StreamId { source, channel: self.channel.into(), partition };
+        let record = Record {
             seq: self.seq,
             id: self.message_id,
             key: self.message_key,
             headers: serde_json::from_str(&self.headers).map_err(|error| DbError::corrupt("message headers", error))?,
             payload: self.payload,
             recorded_at: UtcMicros(self.recorded_at),
-        })
+        };
+        Ok((stream, Arc::new(record)))
     }
 }
 
@@ -213,12 +215,12 @@ pub(crate) fn outbox_after(marks: &[(StreamId, i64)], limit: i64) -> Statement {
 }
 
 /// The last number of every stream.
-pub(crate) async fn heads(db: &Db, source: &'static str) -> Result<Vec<(StreamId, i64)>, DbError> {
+pub(crate) async fn heads(db: &Db) -> Result<Vec<(StreamId, i64)>, DbError> {
     let rows: Vec<(String, i64, i64)> = db.all(sql("select channel, partition_no, last_seq from outbox_head")).await?;
     rows.into_iter()
         .map(|(channel, partition, seq)| {
             let partition = u16::try_from(partition).map_err(|error| DbError::corrupt("a partition", error))?;
-            Ok((StreamId { source, channel: channel.into(), partition }, seq))
+            Ok((StreamId { source: db.name(), channel: channel.into(), partition }, seq))
         })
         .collect()
 }

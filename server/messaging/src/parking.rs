@@ -1,28 +1,30 @@
 //! The parking lot: a message that cannot be handled waits here, and those of its key behind it, while others go on.
 
 use crate::{Record, StreamId};
-use tramline_db::{Db, DbError, FromRow, Statement, UtcMicros, sql};
+use tramline_db::{Db, DbError, Statement, UtcMicros, sql};
 use uuid::Uuid;
 
-/// A parked message, for an operator.
-#[derive(Clone, Debug, FromRow)]
-pub struct Parked {
-    /// Who could not handle it.
-    pub consumer_group: String,
-    /// The publishing service.
-    pub source: String,
-    /// The channel.
-    pub channel: String,
-    /// The place in its stream.
-    pub seq: i64,
-    /// Names the message.
-    pub message_id: Uuid,
-    /// Its key: later messages of it are parked too.
-    pub message_key: Uuid,
-    /// Why it is here.
-    pub reason: String,
-    /// How often it was tried.
-    pub attempts: i64,
+tramline_db::record! {
+    /// A parked message, for an operator.
+    #[derive(Clone, Debug)]
+    pub struct Parked {
+        /// Who could not handle it.
+        pub consumer_group: String,
+        /// The publishing service.
+        pub source: String,
+        /// The channel.
+        pub channel: String,
+        /// The place in its stream.
+        pub seq: i64,
+        /// Names the message.
+        pub message_id: Uuid,
+        /// Its key: later messages of it are parked too.
+        pub message_key: Uuid,
+        /// Why it is here.
+        pub reason: String,
+        /// How often it was tried.
+        pub attempts: i64,
+    }
 }
 
 impl Parked {

@@ -1,11 +1,14 @@
-//! The polling publisher: carries the outbox to the broker, woken by each commit, with a slow poll as the net.
+//! The polling publisher: carries the outbox to the broker, handed each commit's rows, with the table as the net.
+//!
+//! What a commit wrote is handed over in memory, which spares a read. The sequence numbers tell whether that is all:
+//! when one is missing, when too much came at once, after a failure and every second, the relay reads the table.
 
 use crate::{
-    Broker, Channel, Published, Record, StreamId,
+    Broker, Published, Record, StreamId,
     outbox::{Messaging, OutboxRow, heads, outbox_after},
 };
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -15,34 +18,56 @@ use tramline_db::DbError;
 
 /// Rows per look into the outbox: bounds memory, and shares one statement between many messages.
 const BATCH_ROWS: usize = 512;
+/// Rows handed over that wait for the relay; beyond it they are read from the table instead.
+const HANDED_MAX: usize = 4_096;
 /// How long a lost wake-up may delay a message.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait after a failure, so that a broken database is not hammered.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Tells the relay which streams have news.
+/// Rows of one stream, in order.
+type Batch = (StreamId, Vec<Arc<Record>>);
+
+/// Hands committed rows to the relay.
 #[derive(Debug, Default)]
 pub(crate) struct RelaySignal {
-    dirty: Mutex<BTreeSet<(Channel, u16)>>,
+    handed: Mutex<Handed>,
     news: Notify,
 }
 
+#[derive(Debug, Default)]
+struct Handed {
+    records: Vec<(StreamId, Arc<Record>)>,
+    /// Some rows were not handed over: the table must be read.
+    overflowed: bool,
+}
+
 impl RelaySignal {
-    pub(crate) fn raise(&self, streams: Vec<(Channel, u16)>) {
-        if !streams.is_empty() {
-            self.dirty.lock().unwrap_or_else(PoisonError::into_inner).extend(streams);
-            self.news.notify_one();
+    pub(crate) fn raise(&self, records: Vec<(StreamId, Arc<Record>)>) {
+        if records.is_empty() {
+            return;
         }
+        let mut handed = self.lock();
+        if handed.records.len() + records.len() > HANDED_MAX {
+            handed.overflowed = true;
+        } else {
+            handed.records.extend(records);
+        }
+        drop(handed);
+        self.news.notify_one();
     }
 
-    fn take(&self) -> BTreeSet<(Channel, u16)> {
-        std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner))
+    fn take(&self) -> Handed {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Handed> {
+        self.handed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Publishes one service's outbox.
 pub struct Relay {
-    source: &'static str,
     messaging: Messaging,
     broker: Arc<dyn Broker>,
     /// The last number published per stream.
@@ -54,88 +79,98 @@ impl Relay {
     ///
     /// # Errors
     /// When the outbox cannot be read.
-    pub async fn resume(source: &'static str, messaging: Messaging, broker: Arc<dyn Broker>) -> Result<Self, DbError> {
-        let published = heads(messaging.db(), source).await?.into_iter().collect();
-        Ok(Self { source, messaging, broker, published })
+    pub async fn resume(messaging: Messaging, broker: Arc<dyn Broker>) -> Result<Self, DbError> {
+        let published = heads(messaging.db()).await?.into_iter().collect();
+        Ok(Self { messaging, broker, published })
     }
 
     /// Publishes until told to stop. Nothing is lost by stopping: what is left is published at the next start.
     pub async fn run(mut self, shutdown: CancellationToken) {
         let signal = self.messaging.signal();
         let mut poll = tokio::time::interval(POLL_INTERVAL);
+        let mut failed = false;
         loop {
-            let look_everywhere = tokio::select! {
+            let polled = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
                 () = signal.news.notified() => false,
                 _ = poll.tick() => true,
             };
-            let dirty = signal.take();
-            if let Err(error) = self.publish_news(&dirty, look_everywhere).await {
-                tracing::error!(relay = self.source, error = ?error, "the outbox could not be published; trying again");
+            let Handed { records, overflowed } = signal.take();
+            let outcome = self.publish(records, polled || overflowed || failed).await;
+            failed = outcome.is_err();
+            if let Err(error) = outcome {
+                tracing::error!(relay = self.messaging.db().name(), error = ?error, "the outbox could not be published; trying again");
                 tokio::time::sleep(RETRY_INTERVAL).await;
-                signal.raise(dirty.into_iter().collect());
+                signal.news.notify_one();
             }
         }
     }
 
-    async fn publish_news(&mut self, dirty: &BTreeSet<(Channel, u16)>, look_everywhere: bool) -> Result<(), DbError> {
-        if look_everywhere {
-            for (stream, _) in heads(self.messaging.db(), self.source).await? {
-                self.published.entry(stream).or_insert(0);
+    /// Publishes what was handed over; when `look` says so or a number is missing, what is in the table besides.
+    async fn publish(&mut self, handed: Vec<(StreamId, Arc<Record>)>, mut look: bool) -> Result<(), DbError> {
+        for (stream, records) in by_stream(handed) {
+            look |= !self.publish_batch(stream, records).await?;
+        }
+        if look { self.publish_table().await } else { Ok(()) }
+    }
+
+    async fn publish_table(&mut self) -> Result<(), DbError> {
+        for (stream, _) in heads(self.messaging.db()).await? {
+            self.published.entry(stream).or_insert(0);
+        }
+        loop {
+            let marks: Vec<_> = self.published.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
+            let limit = i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX);
+            let rows: Vec<OutboxRow> = self.messaging.db().all(outbox_after(&marks, limit)).await?;
+            let count = rows.len();
+            let source = self.messaging.db().name();
+            let records = rows.into_iter().map(|row| row.into_record(source)).collect::<Result<Vec<_>, _>>()?;
+            for (stream, records) in by_stream(records) {
+                self.publish_batch(stream, records).await?;
+            }
+            if count < BATCH_ROWS {
+                return Ok(());
             }
         }
-        let mut marks: Vec<(StreamId, i64)> = if look_everywhere {
-            self.published.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect()
-        } else {
-            let stream = |(channel, partition): &(Channel, u16)| StreamId {
-                source: self.source,
-                channel: (*channel).into(),
-                partition: *partition,
-            };
-            dirty.iter().map(stream).map(|id| (id.clone(), self.published.get(&id).copied().unwrap_or(0))).collect()
+    }
+
+    /// Publishes rows of a stream. `false` means that rows before them are missing.
+    async fn publish_batch(&mut self, stream: StreamId, mut records: Vec<Arc<Record>>) -> Result<bool, DbError> {
+        let published = self.published.get(&stream).copied().unwrap_or(0);
+        records.retain(|record| record.seq > published);
+        let (Some(first), Some(last)) =
+            (records.first().map(|record| record.seq), records.last().map(|record| record.seq))
+        else {
+            return Ok(true);
         };
-        while !marks.is_empty() {
-            let rows: Vec<OutboxRow> =
-                self.messaging.db().all(outbox_after(&marks, i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX))).await?;
-            let full = rows.len() == BATCH_ROWS;
-            self.publish_rows(rows).await?;
-            if !full {
-                break;
+        let count = records.len() as u64;
+        if first != published + 1 || last - first + 1 != i64::try_from(count).unwrap_or(i64::MAX) {
+            return Ok(false);
+        }
+        match self.broker.publish(&stream, records).await? {
+            Published::Accepted => {
+                metrics::counter!("tramline_messages_published_total", "source" => stream.source).increment(count);
+                self.published.insert(stream, last);
+                Ok(true)
             }
-            for (stream, seq) in &mut marks {
-                *seq = self.published.get(stream).copied().unwrap_or(0);
+            Published::Gap { head } => {
+                tracing::warn!(stream = %stream, head, "the broker lacks messages; publishing again from its head");
+                self.published.insert(stream, head);
+                Ok(false)
             }
         }
-        Ok(())
     }
+}
 
-    async fn publish_rows(&mut self, rows: Vec<OutboxRow>) -> Result<(), DbError> {
-        let mut batches: Vec<(StreamId, Vec<Arc<Record>>)> = Vec::new();
-        for row in rows {
-            let partition = u16::try_from(row.partition_no).map_err(|error| DbError::corrupt("a partition", error))?;
-            if !batches.last().is_some_and(|(id, _)| *id.channel == *row.channel && id.partition == partition) {
-                let stream = StreamId { source: self.source, channel: row.channel.as_str().into(), partition };
-                batches.push((stream, Vec::new()));
-            }
-            let record = Arc::new(row.into_record()?);
-            if let Some((_, records)) = batches.last_mut() {
-                records.push(record);
-            }
+/// Groups rows by stream, keeping the order within each.
+fn by_stream(records: Vec<(StreamId, Arc<Record>)>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for (stream, record) in records {
+        match batches.iter_mut().find(|(id, _)| *id == stream) {
+            Some((_, batch)) => batch.push(record),
+            None => batches.push((stream, vec![record])),
         }
-        for (stream, records) in batches {
-            metrics::counter!("tramline_messages_published_total", "source" => self.source)
-                .increment(records.len() as u64);
-            let Some(last) = records.last().map(|record| record.seq) else { continue };
-            match self.broker.publish(&stream, records).await? {
-                Published::Accepted => self.published.insert(stream, last),
-                Published::Gap { head } => {
-                    tracing::warn!(stream = %stream, head, "the broker lacks messages; publishing again from its head");
-                    self.messaging.signal().news.notify_one();
-                    self.published.insert(stream, head)
-                }
-            };
-        }
-        Ok(())
     }
+    batches
 }

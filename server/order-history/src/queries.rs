@@ -4,19 +4,20 @@ use crate::cursor::Place;
 use tramline_contract::{
     Coordination, Customer, CustomerId, Money, Order, OrderId, OrderState, RejectionReason, SagaId, Timestamp, Version,
 };
-use tramline_db::{DbError, FromRow, Statement, UtcMicros, sql};
+use tramline_db::{DbError, Statement, UtcMicros, sql};
 use uuid::Uuid;
 
-#[derive(FromRow)]
-pub(crate) struct CustomerRow {
-    customer_id: Uuid,
-    name: String,
-    credit_limit: i64,
-    reserved: i64,
-    paid: i64,
-    version: i64,
-    created_at: i64,
-    order_count: i64,
+tramline_db::record! {
+    pub(crate) struct CustomerRow {
+        customer_id: Uuid,
+        name: String,
+        credit_limit: i64,
+        reserved: i64,
+        paid: i64,
+        version: i64,
+        created_at: i64,
+        order_count: i64,
+    }
 }
 
 impl CustomerRow {
@@ -39,19 +40,20 @@ impl CustomerRow {
     }
 }
 
-#[derive(FromRow)]
-pub(crate) struct OrderRow {
-    order_id: Uuid,
-    customer_id: Uuid,
-    customer_name: Option<String>,
-    total: i64,
-    state: String,
-    rejection_reason: Option<String>,
-    coordination: String,
-    saga_id: Option<Uuid>,
-    version: i64,
-    created_at: i64,
-    updated_at: i64,
+tramline_db::record! {
+    pub(crate) struct OrderRow {
+        order_id: Uuid,
+        customer_id: Uuid,
+        customer_name: Option<String>,
+        total: i64,
+        state: String,
+        rejection_reason: Option<String>,
+        coordination: String,
+        saga_id: Option<Uuid>,
+        version: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
 impl OrderRow {

@@ -2,7 +2,7 @@
 
 use crate::order::Order;
 use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason, SagaId, Version};
-use tramline_db::{DbError, FromRow, Tx, UtcMicros, sql};
+use tramline_db::{DbError, Tx, UtcMicros, sql};
 use tramline_messages::{
     channels::ORDER_EVENTS,
     orders::{OrderChanged, OrderEvent, OrderSnapshot},
@@ -10,26 +10,28 @@ use tramline_messages::{
 use tramline_messaging::{Headers, UnitOfWork};
 use uuid::Uuid;
 
-#[derive(FromRow)]
-struct Row {
-    customer_id: Uuid,
-    total: i64,
-    state: String,
-    rejection_reason: Option<String>,
-    coordination: String,
-    saga_id: Option<Uuid>,
-    version: i64,
-    created_at: i64,
-    updated_at: i64,
+tramline_db::record! {
+    struct Row {
+        customer_id: Uuid,
+        total: i64,
+        state: String,
+        rejection_reason: Option<String>,
+        coordination: String,
+        saga_id: Option<Uuid>,
+        version: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
 }
 
-/// What an order was placed with, to recognise a repeated request.
-#[derive(FromRow)]
-pub(crate) struct Placed {
-    pub(crate) customer_id: Uuid,
-    pub(crate) placed_total: i64,
-    pub(crate) placed_saga_id: Uuid,
-    pub(crate) coordination: String,
+tramline_db::record! {
+    /// What an order was placed with, to recognise a repeated request.
+    pub(crate) struct Placed {
+        pub(crate) customer_id: Uuid,
+        pub(crate) placed_total: i64,
+        pub(crate) placed_saga_id: Uuid,
+        pub(crate) coordination: String,
+    }
 }
 
 pub(crate) async fn placed(tx: &mut Tx, id: OrderId) -> Result<Option<Placed>, DbError> {

@@ -2,7 +2,7 @@
 
 use crate::Phase;
 use serde::{Serialize, de::DeserializeOwned};
-use tramline_db::{DbError, FromRow, UtcMicros, sql};
+use tramline_db::{DbError, UtcMicros, sql};
 use tramline_messaging::{HandlerError, Headers, UnitOfWork};
 use uuid::Uuid;
 
@@ -27,15 +27,16 @@ pub(crate) struct NewEntry {
     pub(crate) payload: String,
 }
 
-#[derive(FromRow)]
-struct Row {
-    aggregate_id: Uuid,
-    phase: String,
-    step_no: i64,
-    refused_step: Option<i64>,
-    pending_command: Option<Uuid>,
-    data: String,
-    version: i64,
+tramline_db::record! {
+    struct Row {
+        aggregate_id: Uuid,
+        phase: String,
+        step_no: i64,
+        refused_step: Option<i64>,
+        pending_command: Option<Uuid>,
+        data: String,
+        version: i64,
+    }
 }
 
 /// The phase's name and step in the database.

@@ -1,7 +1,7 @@
 //! Sagas as an operator reads them.
 
 use crate::{Category, Definition, Phase, instance::phase_from};
-use tramline_db::{Db, DbError, FromRow, UtcMicros, sql};
+use tramline_db::{Db, DbError, UtcMicros, sql};
 use uuid::Uuid;
 
 /// A run of a saga, for reading.
@@ -36,21 +36,23 @@ pub struct InstanceFilter {
     pub before: Option<(UtcMicros, Uuid)>,
 }
 
-/// What a saga sent or received.
-#[derive(Clone, Debug, FromRow)]
-pub struct LogEntry {
-    /// `command`, `reply` or `late-reply`.
-    pub kind: String,
-    /// Where it went; `local` for a step in the saga's own database.
-    pub channel: String,
-    /// Names the message.
-    pub message_id: Uuid,
-    /// Its headers, as JSON.
-    pub headers: String,
-    /// Its body, as JSON.
-    pub payload: String,
-    /// When, in microseconds.
-    pub recorded_at: i64,
+tramline_db::record! {
+    /// What a saga sent or received.
+    #[derive(Clone, Debug)]
+    pub struct LogEntry {
+        /// `command`, `reply` or `late-reply`.
+        pub kind: String,
+        /// Where it went; `local` for a step in the saga's own database.
+        pub channel: String,
+        /// Names the message.
+        pub message_id: Uuid,
+        /// Its headers, as JSON.
+        pub headers: String,
+        /// Its body, as JSON.
+        pub payload: String,
+        /// When, in microseconds.
+        pub recorded_at: i64,
+    }
 }
 
 /// A step and how far it has come.
@@ -64,17 +66,18 @@ pub struct StepView {
     pub state: &'static str,
 }
 
-#[derive(FromRow)]
-struct Row {
-    saga_id: Uuid,
-    saga_type: String,
-    aggregate_id: Uuid,
-    phase: String,
-    step_no: i64,
-    refused_step: Option<i64>,
-    version: i64,
-    started_at: i64,
-    ended_at: Option<i64>,
+tramline_db::record! {
+    struct Row {
+        saga_id: Uuid,
+        saga_type: String,
+        aggregate_id: Uuid,
+        phase: String,
+        step_no: i64,
+        refused_step: Option<i64>,
+        version: i64,
+        started_at: i64,
+        ended_at: Option<i64>,
+    }
 }
 
 impl Row {

@@ -47,12 +47,12 @@ const MUST_NOT_NAME: &[(&str, &[&str], &str)] = &[
     ("tramline-app", SERVER, "it runs in the browser"),
     (SAGAS, &["axum"], "it speaks no HTTP"),
     (EVENTSOURCING, &["axum"], "it speaks no HTTP"),
-    (MESSAGES, &["axum", "sqlx", "tokio"], "it is plain data"),
-    ("tramline-gateway", &["sqlx"], "it has no database"),
+    (MESSAGES, &["axum", "rusqlite", "tokio"], "it is plain data"),
+    ("tramline-gateway", &["rusqlite"], "it has no database"),
 ];
 
 const BROWSER: &[&str] = &["leptos", "leptos_router", "gloo-net", "js-sys", "wasm-bindgen", "web-sys"];
-const SERVER: &[&str] = &["axum", "hyper", "hyper-util", "sqlx", "tokio", "tower"];
+const SERVER: &[&str] = &["axum", "hyper", "hyper-util", "rusqlite", "tokio", "tower"];
 
 /// Every dependency that crosses a wall.
 pub fn violations(crates: &[Crate]) -> Vec<Violation> {

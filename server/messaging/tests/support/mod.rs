@@ -95,9 +95,9 @@ impl Life {
     pub async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let broker = EmbeddedBroker::new();
-        broker.attach(DEPOT, depot.db()).await.expect("the outbox reads");
+        broker.attach(depot.db()).await.expect("the outbox reads");
         let broker: Arc<dyn Broker> = Arc::new(broker);
-        let relay = Relay::resume(DEPOT, depot.clone(), Arc::clone(&broker)).await.expect("the outbox reads");
+        let relay = Relay::resume(depot.clone(), Arc::clone(&broker)).await.expect("the outbox reads");
         tasks.spawn(relay.run(stop.clone()));
         let consumer = Consumer::resume(GROUP, shop.clone(), &*broker, &[(DEPOT, PARCELS)], handler).await;
         tasks.spawn(consumer.expect("the offsets read").run(stop.clone()));
