@@ -1,11 +1,11 @@
 //! The runner: takes messages to the model, performs its effects, and wakes it when something is due.
 
 use crate::{
-    browser::{clock, document, history, storage},
+    browser::{clock, document, history, storage, timer::Timer},
     net::{http, socket::Sockets},
 };
 use leptos::{prelude::*, task::spawn_local};
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 use tramline_model::{Effect as ModelEffect, Millis, Model, Msg, Route, next_wake, update};
 
 /// A timer this far away is as good as none; longer ones overflow in some browsers.
@@ -16,7 +16,7 @@ const LONGEST_SLEEP_MS: Millis = 3_600_000;
 pub struct Desk {
     model: RwSignal<Model>,
     sockets: StoredValue<Sockets, LocalStorage>,
-    alarm: StoredValue<Option<(Millis, TimeoutHandle)>, LocalStorage>,
+    alarm: StoredValue<Alarm, LocalStorage>,
     /// Where each list was scrolled to, by its name.
     scrolls: StoredValue<HashMap<&'static str, i32>, LocalStorage>,
     /// Raised when lists should show their beginning.
@@ -41,7 +41,7 @@ impl Desk {
         let desk = Self {
             model: RwSignal::new(model),
             sockets: StoredValue::new_local(Sockets::default()),
-            alarm: StoredValue::new_local(None),
+            alarm: StoredValue::new_local(Alarm::default()),
             scrolls: StoredValue::new_local(HashMap::new()),
             scroll_to_top: RwSignal::new(0),
             polite: RwSignal::new(String::new()),
@@ -140,23 +140,28 @@ impl Desk {
     /// One timer for everything: the model says when it wants to be woken.
     fn set_alarm(self) {
         let (now_ms, due_ms) = self.model.with_untracked(|model| (model.now_ms, next_wake(model)));
-        let present = self.alarm.with_value(|alarm| alarm.as_ref().map(|(due_ms, _)| *due_ms));
-        if present == due_ms {
-            return;
-        }
         self.alarm.update_value(|alarm| {
-            if let Some((_, timer)) = alarm.take() {
-                timer.clear();
+            if alarm.due_ms == due_ms {
+                return;
+            }
+            alarm.due_ms = due_ms;
+            let timer = alarm.timer.get_or_insert_with(|| Timer::new(move || self.wake()));
+            match due_ms {
+                Some(due_ms) => timer.set(due_ms.saturating_sub(now_ms).min(LONGEST_SLEEP_MS)),
+                None => timer.clear(),
             }
         });
-        let Some(due_ms) = due_ms else { return };
-        let sleep = Duration::from_millis(due_ms.saturating_sub(now_ms).min(LONGEST_SLEEP_MS));
-        let wake = move || {
-            self.alarm.set_value(None);
-            self.tell(Msg::Ticked);
-        };
-        if let Ok(timer) = set_timeout_with_handle(wake, sleep) {
-            self.alarm.set_value(Some((due_ms, timer)));
-        }
     }
+
+    fn wake(self) {
+        self.alarm.update_value(|alarm| alarm.due_ms = None);
+        self.tell(Msg::Ticked);
+    }
+}
+
+/// When the model is woken, and the timer that does it.
+#[derive(Default)]
+struct Alarm {
+    due_ms: Option<Millis>,
+    timer: Option<Timer>,
 }

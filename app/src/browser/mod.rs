@@ -4,5 +4,6 @@ pub mod clock;
 pub mod document;
 pub mod history;
 pub mod storage;
+pub mod timer;
 
 pub use document::root;

@@ -53,8 +53,9 @@ pub fn Combobox(
         is_open.set(true);
     };
     let leave = move || {
-        let typed_text = typed.get_untracked();
-        if !is_open.get_untracked() && typed_text.is_none() {
+        // The browser also says so when the field with the focus is taken out of the page, and its signals are gone.
+        let Some((typed_text, was_open)) = typed.try_get_untracked().zip(is_open.try_get_untracked()) else { return };
+        if !was_open && typed_text.is_none() {
             return;
         }
         match typed_text.as_deref().map(str::trim) {

@@ -102,7 +102,8 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     };
 
     let measure = move || {
-        let Some(element) = container.get_untracked() else { return };
+        // Called back later, when the table may be gone.
+        let Some(element) = container.try_get_untracked().flatten() else { return };
         let height_of = |selector: &str| {
             let part = element.query_selector(selector).ok().flatten()?.dyn_into::<HtmlElement>().ok()?;
             Some(part.offset_height()).filter(|height| *height > 0)
@@ -132,7 +133,7 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     Effect::new(move |_| desk.tell((rows.moved)(window.get())));
 
     let scroll_to = move |top: i32| {
-        if let Some(element) = container.get_untracked() {
+        if let Some(element) = container.try_get_untracked().flatten() {
             element.set_scroll_top(top);
             scroll.update(|scroll| scroll.top = element.scroll_top());
         }
@@ -173,10 +174,10 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
 
     view! {
         <div class="rows" node_ref=container tabindex="0" role="region" aria-label=rows.label on:scroll=scrolled
-            on:focusin=move |event| focused.set(row_of(event.target()))
+            on:focusin=move |event| { let _ = focused.try_set(row_of(event.target())); }
             on:focusout=move |event| {
                 if row_of(event.related_target()).is_none() && event.related_target().is_some() {
-                    focused.set(None);
+                    let _ = focused.try_set(None);
                 }
             }>
             <table role="table" aria-label=rows.label aria-rowcount=move || total.get() + 1>

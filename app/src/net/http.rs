@@ -1,13 +1,17 @@
 //! Requests with a time limit: what does not answer in time has not answered.
 
+use crate::browser::timer::Timer;
 use js_sys::Promise;
-use tramline_model::command::{Accepted, Answer, Ask, Command, Failure};
-use wasm_bindgen::{JsCast, JsValue, prelude::Closure};
+use tramline_model::{
+    Millis,
+    command::{Accepted, Answer, Ask, Command, Failure},
+};
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, Headers, RequestInit, Response};
 
 /// After this time a command's outcome is looked for in another way.
-const TIME_LIMIT_MS: i32 = 10_000;
+const TIME_LIMIT_MS: Millis = 10_000;
 
 /// Posts a command.
 pub async fn post(command: &Command) -> Result<Accepted, Failure> {
@@ -28,11 +32,15 @@ async fn request(url: &str, body: Option<String>) -> Result<String, Failure> {
 }
 
 async fn answer(url: &str, body: Option<String>) -> Result<(bool, String), JsValue> {
-    let limit = TimeLimit::start()?;
+    let controller = AbortController::new()?;
+    let signal = controller.signal();
+    // Dropped with the request, and its callback with it.
+    let mut limit = Timer::new(move || controller.abort());
+    limit.set(TIME_LIMIT_MS);
     let headers = Headers::new()?;
     headers.set("accept", "application/json, application/problem+json")?;
     let init = RequestInit::new();
-    init.set_signal(Some(&limit.controller.signal()));
+    init.set_signal(Some(&signal));
     if let Some(body) = body {
         headers.set("content-type", "application/json")?;
         init.set_method("POST");
@@ -47,31 +55,4 @@ async fn answer(url: &str, body: Option<String>) -> Result<(bool, String), JsVal
 
 async fn wait(promise: Promise) -> Result<JsValue, JsValue> {
     JsFuture::from(promise).await
-}
-
-/// Aborts a request when its time is over. Dropped with the request, and its timer with it.
-struct TimeLimit {
-    controller: AbortController,
-    timer: i32,
-    _abort: Closure<dyn FnMut()>,
-}
-
-impl TimeLimit {
-    fn start() -> Result<Self, JsValue> {
-        let controller = AbortController::new()?;
-        let signal_end = controller.clone();
-        let abort = Closure::<dyn FnMut()>::new(move || signal_end.abort());
-        let window = web_sys::window().ok_or(JsValue::NULL)?;
-        let callback = abort.as_ref().unchecked_ref();
-        let timer = window.set_timeout_with_callback_and_timeout_and_arguments_0(callback, TIME_LIMIT_MS)?;
-        Ok(Self { controller, timer, _abort: abort })
-    }
-}
-
-impl Drop for TimeLimit {
-    fn drop(&mut self) {
-        if let Some(window) = web_sys::window() {
-            window.clear_timeout_with_handle(self.timer);
-        }
-    }
 }
