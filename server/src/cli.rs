@@ -15,6 +15,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run every service and the gateway in this process.
     Serve(ServeFlags),
+    /// Bring customers and orders from CSV files to a running server.
+    Import(crate::import::ImportFlags),
     /// Verify that the databases are what they must be; exits with an error when they are not.
     Check(crate::check::CheckFlags),
     /// Drive a running server and measure what a saga costs.

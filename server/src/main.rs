@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod compose;
 mod config;
+mod import;
 mod lock;
 mod logging;
 mod serve;
@@ -17,6 +18,7 @@ use std::process::ExitCode;
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Serve(flags) => serve::run(flags).await,
+        Command::Import(flags) => import::run(flags).await,
         Command::Check(flags) => check::run(flags).await,
         Command::Bench(flags) => bench::run(flags).await,
     };

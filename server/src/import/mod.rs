@@ -1,0 +1,65 @@
+//! `tramline import`: brings customers and orders from CSV files to a running server through its public API.
+//!
+//! Ids derive from the numbers in the files, and an id is its command's idempotency key. So a run that was cut off is
+//! resumed by running it again, and a second run changes nothing.
+
+mod ids;
+mod progress;
+mod rows;
+mod send;
+mod settle;
+mod summary;
+mod table;
+mod wire;
+
+use anyhow::bail;
+use clap::Args;
+use std::{collections::HashSet, path::PathBuf};
+use summary::Summary;
+use wire::Wire;
+
+/// What `import` takes.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Ids derive from the numbers in the files: a second run changes nothing, and goes on where the first was cut off.
+A row that cannot be taken is reported with its line and skipped, and so are the orders of a customer that was skipped. \
+When any row was skipped, the exit code is 1.")]
+pub(crate) struct ImportFlags {
+    /// CSV with the columns customer_number, name, credit_limit; others are ignored
+    #[arg(long, value_name = "FILE")]
+    customers: PathBuf,
+    /// CSV with the columns order_number, order_date, customer_number, total; others are ignored
+    #[arg(long, value_name = "FILE")]
+    orders: Option<PathBuf>,
+    /// Where the server listens
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    url: String,
+}
+
+/// Reads everything, sends the customers, then the orders by their dates, then awaits what becomes of each.
+pub(crate) async fn run(flags: ImportFlags) -> anyhow::Result<()> {
+    // Both files first: a missing column should be known before anything is sent.
+    let customers = rows::read_customers(&flags.customers)?;
+    let mut orders = flags.orders.as_deref().map(rows::read_orders).transpose()?.unwrap_or_default();
+    let mut summary = Summary::default();
+    summary.skip(&customers.faults);
+    summary.skip(&orders.faults);
+
+    let wire = Wire::connect(&flags.url).await?;
+    let (sent, refused) = send::customers(&wire, &customers).await?;
+    summary.customers = sent.tally;
+    summary.skip(&sent.faults);
+    let missing: HashSet<u64> = customers.skipped_numbers.union(&refused).copied().collect();
+    summary.skip(&rows::hold_back(&mut orders, &missing));
+    let sent = send::orders(&wire, &orders).await?;
+    summary.orders = sent.tally;
+    summary.skip(&sent.faults);
+    summary.outcomes = settle::settle(&wire, &sent.accepted).await?;
+
+    print!("{summary}");
+    match summary.skipped {
+        0 => Ok(()),
+        1 => bail!("one row was skipped"),
+        skipped => bail!("{skipped} rows were skipped"),
+    }
+}
