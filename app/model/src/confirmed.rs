@@ -3,9 +3,12 @@
 //! `have` is the version of the document that we hold, `known` the highest version that any reply, frame or read has named.
 //! While `have < known` the document is *behind* and is read again, with growing pauses, until it has caught up.
 
-use crate::time::{Millis, earliest};
+use crate::{
+    hash::IdMap,
+    time::{Millis, earliest},
+};
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque},
     hash::Hash,
 };
 use tramline_contract::{Customer, CustomerId, Order, OrderId, Version};
@@ -76,8 +79,8 @@ pub struct Staleness {
 /// The documents of one kind.
 #[derive(Clone, Debug)]
 pub struct Confirmed<T: Document> {
-    rows: HashMap<T::Id, T>,
-    known: HashMap<T::Id, Version>,
+    rows: IdMap<T::Id, T>,
+    known: IdMap<T::Id, Version>,
     /// Whose `known` rose last; the newest at the back.
     recent: VecDeque<T::Id>,
     behind: BTreeMap<T::Id, Behind>,
@@ -85,7 +88,7 @@ pub struct Confirmed<T: Document> {
 
 impl<T: Document> Default for Confirmed<T> {
     fn default() -> Self {
-        Self { rows: HashMap::new(), known: HashMap::new(), recent: VecDeque::new(), behind: BTreeMap::new() }
+        Self { rows: IdMap::default(), known: IdMap::default(), recent: VecDeque::new(), behind: BTreeMap::new() }
     }
 }
 

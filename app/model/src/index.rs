@@ -3,7 +3,8 @@
 //! It knows ids and sort keys only. While the list is scrolled, what would appear above the last visible row waits until the
 //! reader asks for it, and a row that no longer passes the filter stays until then.
 
-use std::collections::{BTreeMap, HashMap};
+use crate::hash::IdMap;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Where a row stands: smaller comes first.
@@ -32,7 +33,7 @@ pub struct Window {
 #[derive(Clone, Debug, Default)]
 pub struct Index {
     sorted: Vec<Key>,
-    keys: HashMap<Uuid, Key>,
+    keys: IdMap<Uuid, Key>,
     /// Rows that wait until the reader lets go; in order, for a reproducible release.
     waiting: BTreeMap<Uuid, Key>,
     window: Window,

@@ -19,6 +19,7 @@ pub mod draft;
 mod effect;
 pub mod feed;
 pub mod filter;
+pub mod hash;
 pub mod index;
 pub mod journal;
 pub mod listing;

@@ -24,11 +24,19 @@ pub fn unix_us(timestamp: &Timestamp) -> Option<i64> {
     if text.len() < 20 || !timestamp.0.is_ascii() || text[text.len() - 1] != b'Z' {
         return None;
     }
-    let number = |from: usize, to: usize| timestamp.0.get(from..to)?.parse::<i64>().ok();
+    // Read for every row that is sorted anew, so without making strings.
+    let number = |from: usize, to: usize| digits(&text[from..to]);
     let days = days_since_1970(number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let seconds = days * 86_400 + number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
-    let fraction = timestamp.0[19..timestamp.0.len() - 1].trim_start_matches('.');
-    let micros = if fraction.is_empty() { 0 } else { format!("{fraction:0<6}").get(..6)?.parse::<i64>().ok()? };
+    let fraction = &text[19..text.len() - 1];
+    let micros = match fraction {
+        [] => 0,
+        [b'.', decimals @ ..] => {
+            let decimals = &decimals[..decimals.len().min(6)];
+            digits(decimals)? * 10_i64.pow(6 - decimals.len() as u32)
+        }
+        _ => return None,
+    };
     Some(seconds * 1_000_000 + micros)
 }
 
@@ -70,6 +78,10 @@ pub fn earliest(one: Option<Millis>, other: Option<Millis>) -> Option<Millis> {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
     }
+}
+
+fn digits(text: &[u8]) -> Option<i64> {
+    text.iter().try_fold(0, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
 }
 
 /// Howard Hinnant's `days_from_civil`: the year begins in March, so that the leap day is its last.
