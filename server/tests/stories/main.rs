@@ -1,0 +1,13 @@
+//! Stories of the whole desk: the real program on a port of its own, driven over HTTP and the socket as its users do.
+
+mod bad_input;
+mod check;
+mod credit;
+mod desk;
+mod import;
+mod life;
+mod lists;
+mod once;
+mod sagas;
+mod socket;
+mod versions;
