@@ -119,6 +119,10 @@ fn write(site: &Path, files: &Files) -> Result<()> {
     let (page, hashed): (Vec<_>, Vec<_>) = files.iter().partition(|(path, _)| path.starts_with(PAGE));
     for (path, bytes) in hashed.into_iter().chain(page) {
         let path = site.join(path);
+        if fs::read(&path).is_ok_and(|old| old == *bytes) {
+            // The server's build looks at the time of change; a file that stays the same mustn't start it.
+            continue;
+        }
         let draft = path.with_added_extension("draft");
         fs::create_dir_all(path.parent().unwrap_or(site))
             .and_then(|()| fs::write(&draft, bytes))

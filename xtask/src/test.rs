@@ -161,11 +161,12 @@ fn browser() -> Result<(bool, Tally)> {
     let folder = workspace::path(&settings.end2end_dir);
     let report = folder.join("test-results/report.json");
     let _ = fs::remove_file(&report);
-    process::run(Command::new("npm").args(["run", "--silent", "types"]).current_dir(&folder))?;
+    // Playwright drops the types unread. A wrong one fails the stage, but the stories run all the same.
+    let typed = Command::new("npm").args(["run", "--silent", "types"]).current_dir(&folder).status()?.success();
     let mut playwright = Command::new("npx");
     playwright.args(["--no-install", "playwright", "test"]).current_dir(&folder);
     playwright.env("TRAMLINE_BIN", settings.release_binary());
-    let succeeded = playwright.status()?.success();
+    let succeeded = playwright.status()?.success() && typed;
     match fs::read_to_string(&report) {
         Ok(text) => {
             let tally = tally::of_playwright(&text)?;
