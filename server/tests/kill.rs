@@ -47,9 +47,14 @@ impl Server {
     }
 
     /// SIGKILL: no chance to tidy up.
-    fn kill(mut self) {
-        self.process.kill().expect("it is alive");
-        self.process.wait().expect("it ends");
+    fn kill(self) {}
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already when the test fails; what counts is that none is left behind.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
@@ -130,8 +135,11 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
     let mut decided = HashMap::new();
     let wait = async {
         for id in accepted {
+            let mut told = 0;
             loop {
                 let found = desk.get(&format!("/api/orders/{id}?minVersion=2")).send().await.expect("the server answers");
+                assert_ne!((found.status.as_u16(), told), (404, 20), "order {id} was accepted and is lost");
+                told += u32::from(found.status == 404);
                 if found.status == 200 {
                     let order: Order = found.json().expect("an order");
                     if order.state != OrderState::Pending {
