@@ -90,7 +90,8 @@ async fn what_comes_while_a_list_is_read_neither_hides_nor_repeats_an_item() {
         cursor = format!("&cursor={next}");
     }
     let mut expected: Vec<_> = old.iter().map(|(id, _)| id.to_string()).collect();
-    (expected.sort(), seen.sort());
+    expected.sort();
+    seen.sort();
     assert_eq!(seen, expected);
 }
 
