@@ -132,9 +132,7 @@ impl Model {
     }
 
     fn matches(&self, needle: &Needle, id: OrderId, customer: CustomerId, name: Option<&str>) -> bool {
-        let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-        needle.is_in(id.0.hyphenated().encode_lower(&mut buffer))
-            || name.or_else(|| self.customer_name(customer)).is_some_and(|name| needle.is_in(name))
+        needle.begins(id.0) || name.or_else(|| self.customer_name(customer)).is_some_and(|name| needle.is_in(name))
     }
 
     fn customer_key(&self, id: CustomerId) -> Option<Key> {

@@ -128,7 +128,8 @@ impl<T: Document> Confirmed<T> {
         self.known.get(&id).copied().unwrap_or_default().max(self.have(id))
     }
 
-    /// Takes note that a version exists. When it is newer than ours, our document is read again, first after `patience_ms`.
+    /// Takes note that a version exists, from a reply or a frame. When it is newer than ours, our document is read again, first after
+    /// `patience_ms`.
     pub fn learn(&mut self, id: T::Id, version: Version, now_ms: Millis, patience_ms: Millis) {
         if version > self.known.get(&id).copied().unwrap_or_default() {
             self.known.insert(id, version);
@@ -144,16 +145,18 @@ impl<T: Document> Confirmed<T> {
         }
     }
 
-    /// Takes a document from a frame or a read. Returns whether it was newer than ours, and the one that it replaced.
+    /// Takes a document from a frame or a read. Returns whether it was newer than ours, and the one that it replaced. Only what is
+    /// learned outlives a reload: a long list's rows would push out what just happened.
     pub fn take(&mut self, document: T, now_ms: Millis) -> Option<Option<T>> {
         let (id, version) = (document.id(), document.version());
         if version <= self.have(id) {
             return None;
         }
         let replaced = self.rows.insert(id, document);
-        self.learn(id, version, now_ms, REREAD_PAUSES_MS[0]);
         if version >= self.known(id) {
             self.behind.remove(&id);
+        } else {
+            self.learn(id, version, now_ms, REREAD_PAUSES_MS[0]);
         }
         Some(replaced)
     }

@@ -2,6 +2,7 @@
 
 use crate::route::Query;
 use tramline_contract::{CustomerId, OrderState};
+use uuid::Uuid;
 
 /// Which orders, and in which order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,7 +11,7 @@ pub struct OrderFilter {
     pub state: Option<OrderState>,
     /// Only this customer's orders.
     pub customer: Option<CustomerId>,
-    /// Only orders whose id or customer's name contains this.
+    /// Only orders whose customer's name contains this, or whose id begins with it.
     pub search: String,
     /// In which order.
     pub sort: Sort,
@@ -103,36 +104,49 @@ impl OrderFilter {
     }
 }
 
-/// Text to look for, prepared once for many rows.
+/// Text to look for, prepared once for many rows. It finds what the server's search finds, or a list would change with what happens to
+/// be loaded: names that contain it, and ids that begin with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Needle(String);
+pub struct Needle {
+    folded: String,
+    /// Without hyphens, as ids are compared.
+    digits: String,
+}
 
 impl Needle {
     /// Prepares a search text: case and surrounding space make no difference.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self(text.trim().to_lowercase())
+        let folded = text.trim().to_lowercase();
+        Self { digits: folded.replace('-', ""), folded }
     }
 
     /// Whether there is nothing to look for, so that everything matches.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.folded.is_empty()
+    }
+
+    /// Whether an id begins with it, hyphens or none.
+    #[must_use]
+    pub fn begins(&self, id: Uuid) -> bool {
+        let mut buffer = [0; uuid::fmt::Simple::LENGTH];
+        id.simple().encode_lower(&mut buffer).starts_with(&self.digits)
     }
 
     /// Whether a text contains it.
     #[must_use]
     pub fn is_in(&self, text: &str) -> bool {
-        if self.0.is_empty() {
+        if self.folded.is_empty() {
             return true;
         }
         // Lower-casing allocates; most names and every id are plain ASCII.
-        if text.is_ascii() && self.0.is_ascii() {
-            let needle = self.0.as_bytes();
+        if text.is_ascii() && self.folded.is_ascii() {
+            let needle = self.folded.as_bytes();
             text.len() >= needle.len()
                 && text.as_bytes().windows(needle.len()).any(|part| part.eq_ignore_ascii_case(needle))
         } else {
-            text.to_lowercase().contains(&self.0)
+            text.to_lowercase().contains(&self.folded)
         }
     }
 }
@@ -147,5 +161,12 @@ mod tests {
         assert!(needle.is_in("acme") && needle.is_in("The Acme Company") && !needle.is_in("ac me"));
         assert!(Needle::of("é").is_in("CAFÉ"));
         assert!(Needle::of(" ").is_in(""));
+    }
+
+    #[test]
+    fn an_id_is_found_by_its_beginning() {
+        let id = Uuid::parse_str("0195aaaa-bbbb-7ccc-8ddd-eeeeeea3f7c2").expect("it is a UUID");
+        assert!(Needle::of("0195AAAA-bb").begins(id) && Needle::of("0195aaaabb").begins(id));
+        assert!(!Needle::of("bbbb").begins(id));
     }
 }

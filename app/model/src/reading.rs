@@ -3,6 +3,7 @@
 
 use crate::{
     command::{Answer, Ask, Failure},
+    confirmed::FRAME_PATIENCE_MS,
     effect::Effect,
     feed::{Heard, Part},
     listing::BACKGROUND_ROWS,
@@ -249,8 +250,14 @@ impl Model {
             Heard::Gap => self.connection.found_gap(now, effects),
             Heard::Apply(frame) => {
                 match *frame {
-                    ServerFrame::Order { order, .. } => self.take_order(order, now, effects),
-                    ServerFrame::Customer { customer, .. } => self.take_customer(customer, now, effects),
+                    ServerFrame::Order { order, .. } => {
+                        self.orders.learn(order.id, order.version, now.ms, FRAME_PATIENCE_MS);
+                        self.take_order(order, now, effects);
+                    }
+                    ServerFrame::Customer { customer, .. } => {
+                        self.customers.learn(customer.id, customer.version, now.ms, FRAME_PATIENCE_MS);
+                        self.take_customer(customer, now, effects);
+                    }
                     ServerFrame::Resumed { .. } | ServerFrame::Resync { .. } | ServerFrame::Heartbeat {} => {}
                 }
                 self.save_feed_soon(now.ms);
@@ -286,8 +293,14 @@ impl Model {
 
     fn one_read(&mut self, id: Uuid, answer: Result<Answer, Failure>, now: Now, effects: &mut Vec<Effect>) {
         match answer {
-            Ok(Answer::Order(order)) => self.take_order(*order, now, effects),
-            Ok(Answer::Customer(customer)) => self.take_customer(*customer, now, effects),
+            Ok(Answer::Order(order)) => {
+                self.orders.learn(order.id, order.version, now.ms, FRAME_PATIENCE_MS);
+                self.take_order(*order, now, effects);
+            }
+            Ok(Answer::Customer(customer)) => {
+                self.customers.learn(customer.id, customer.version, now.ms, FRAME_PATIENCE_MS);
+                self.take_customer(*customer, now, effects);
+            }
             Ok(Answer::Orders(_) | Answer::Customers(_)) => {}
             Err(_) => self.pending.looked_in_vain(id, now),
         }

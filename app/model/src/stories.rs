@@ -245,6 +245,20 @@ fn a_stale_read_after_a_reload_is_marked_and_read_again() {
 }
 
 #[test]
+fn a_long_list_does_not_push_out_what_just_happened() {
+    let mut desk = Desk::live();
+    desk.frame(1, 2, 1);
+    desk.frame(2, 2, 2);
+    let items = (1_000..2_000).map(|id| fixtures::order(id, 2)).collect();
+    let page = Page { items, next_cursor: None };
+    desk.says(Msg::ReadAnswered(Ask::PollOrders, Ok(Answer::Orders(page))));
+    desk.says(Msg::PageHidden);
+    let saved =
+        desk.effects.iter().find_map(|effect| if let Effect::SaveFeed(feed) = effect { Some(feed) } else { None });
+    assert_eq!(saved.map(|feed| feed.orders.clone()), Some(vec![(order_id(2), Version(2))]));
+}
+
+#[test]
 fn a_missing_frame_opens_a_new_socket_from_the_last_applied_one() {
     let mut desk = Desk::live();
     desk.frame(1, 2, 1);

@@ -2,7 +2,7 @@
 
 use leptos::prelude::request_animation_frame;
 use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, HtmlElement};
+use web_sys::{Document, Element, FocusOptions, HtmlElement};
 
 /// The document.
 pub fn document() -> Option<Document> {
@@ -53,6 +53,17 @@ pub fn focus_soon(selector: impl Into<String>) {
             let _ = element.focus();
         }
     });
+}
+
+/// Gives the focus back to an element that was moved within the page, unless something else has it. Nothing scrolls.
+pub fn keep_focus(selector: &str) {
+    if focused().is_none()
+        && let Some(element) = find(selector)
+    {
+        let options = FocusOptions::new();
+        options.set_prevent_scroll(true);
+        let _ = element.focus_with_options(&options);
+    }
 }
 
 /// Names the window.

@@ -38,26 +38,14 @@ pub struct Rows {
     pub row: fn(Uuid, Signal<usize>) -> AnyView,
 }
 
-/// A part of the table's body.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Item {
-    Row(Uuid),
-    Gap(GapPlace),
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum GapPlace {
-    Above,
-    /// Between the rows in sight and a focused row that is not.
-    Between,
-    Below,
-}
-
-/// What is drawn: the items in their order, and how many rows each gap stands for.
+/// What is drawn, and how many rows the gaps stand for.
 #[derive(Clone, PartialEq, Default)]
 struct Layout {
-    items: Vec<Item>,
-    gaps: [usize; 3],
+    rows: Vec<Uuid>,
+    above: usize,
+    /// Before this row, when a focused row is out of sight.
+    between: Option<(Uuid, usize)>,
+    below: usize,
 }
 
 /// Where the table is scrolled to, in pixels.
@@ -95,11 +83,17 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     let total = desk.watch(move |model| (rows.index)(model).len());
     let in_sight = Memo::new(move |_| scroll.get().in_sight());
     let layout = desk.watch(move |model| layout((rows.index)(model), in_sight.get(), focused.get()));
-    let items = Memo::new(move |_| layout.with(|layout| layout.items.clone()));
-    let gap_height = move |gap: GapPlace| {
-        let height = layout.with(|layout| layout.gaps[gap as usize]) as i32 * scroll.get().row;
-        format!("{height}px")
-    };
+    let drawn = Memo::new(move |_| layout.with(|layout| layout.rows.clone()));
+    // Drawing other rows may move the focused one within the page, and the browser takes the focus from what is moved.
+    Effect::new(move |_| {
+        drawn.track();
+        if let Some(id) = focused.get_untracked() {
+            request_animation_frame(move || document::keep_focus(&link_of(id)));
+        }
+    });
+    let above = Memo::new(move |_| layout.with(|layout| layout.above));
+    let between = Memo::new(move |_| layout.with(|layout| layout.between));
+    let below = Memo::new(move |_| layout.with(|layout| layout.below));
 
     let measure = move || {
         // Called back later, when the table may be gone.
@@ -166,11 +160,20 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
             event.prevent_default();
             scroll_to(scroll.get_untracked().top_for(place));
             focused.set(Some(id));
-            document::focus_soon(format!("[data-row=\"{id}\"] a"));
+            document::focus_soon(link_of(id));
         }
     };
-    let listener = window_event_listener(ev::keydown, step);
-    on_cleanup(move || listener.remove());
+    let keys = window_event_listener(ev::keydown, step);
+    // A press beside the rows takes the focus away for good.
+    let presses = window_event_listener(ev::pointerdown, move |event| {
+        if row_of(event.target()).is_none() {
+            let _ = focused.try_set(None);
+        }
+    });
+    on_cleanup(move || {
+        keys.remove();
+        presses.remove();
+    });
 
     view! {
         <div class="rows" node_ref=container tabindex="0" role="region" aria-label=rows.label on:scroll=scrolled
@@ -183,48 +186,53 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
             <table role="table" aria-label=rows.label aria-rowcount=move || total.get() + 1>
                 <thead role="rowgroup">{(rows.head)()}</thead>
                 <tbody role="rowgroup">
-                    <For each=move || items.get() key=|item| *item let:item>
-                        {match item {
-                            Item::Row(id) => {
-                                let number = desk.watch(move |model| (rows.index)(model).position(id).map_or(0, |place| place + 2));
-                                (rows.row)(id, number.into())
+                    <Gap rows=above scroll/>
+                    <For each=move || drawn.get() key=|id| *id let:id>
+                        {
+                            let number = desk.watch(move |model| (rows.index)(model).position(id).map_or(0, |place| place + 2));
+                            let gap = Memo::new(move |_| between.get().filter(|(before, _)| *before == id).map(|(_, rows)| rows));
+                            view! {
+                                {move || gap.get().map(|rows| view! { <Gap rows=Signal::stored(rows) scroll/> })}
+                                {(rows.row)(id, number.into())}
                             }
-                            Item::Gap(gap) => view! {
-                                <tr class="gap" aria-hidden="true"><td style:height=move || gap_height(gap)></td></tr>
-                            }.into_any(),
-                        }}
+                        }
                     </For>
+                    <Gap rows=below scroll/>
                 </tbody>
             </table>
         </div>
     }
 }
 
+/// Stands for rows that are not drawn.
+#[component]
+fn Gap(#[prop(into)] rows: Signal<usize>, scroll: RwSignal<Scroll>) -> impl IntoView {
+    let height = move || format!("{}px", rows.get() as i64 * i64::from(scroll.get().row));
+    view! { <tr class="gap" aria-hidden="true"><td style:height=height></td></tr> }
+}
+
 fn layout(index: &Index, in_sight: Range<usize>, focused: Option<Uuid>) -> Layout {
     let total = index.len();
     let first = in_sight.start.min(total).saturating_sub(OVERSCAN_ROWS);
     let end = (in_sight.end + OVERSCAN_ROWS).min(first + ROWS_DRAWN).min(total);
-    let rows = index.range(first, end).map(Item::Row);
-    let away = focused.and_then(|id| index.position(id)).filter(|place| !(first..end).contains(place));
-    let focused = away.and_then(|place| index.get(place)).map(Item::Row);
-    let mut layout = Layout { items: vec![Item::Gap(GapPlace::Above)], gaps: [first, 0, total - end] };
+    let rows: Vec<_> = index.range(first, end).collect();
+    let away =
+        focused.and_then(|id| Some((id, index.position(id)?))).filter(|(_, place)| !(first..end).contains(place));
     match away {
-        Some(place) if place < first => {
-            layout.gaps = [place, first - place - 1, total - end];
-            layout.items.extend(focused);
-            layout.items.push(Item::Gap(GapPlace::Between));
-            layout.items.extend(rows);
-        }
-        Some(place) => {
-            layout.gaps = [first, place - end, total - place - 1];
-            layout.items.extend(rows);
-            layout.items.push(Item::Gap(GapPlace::Between));
-            layout.items.extend(focused);
-        }
-        None => layout.items.extend(rows),
+        Some((id, place)) if place < first => Layout {
+            above: place,
+            between: rows.first().map(|row| (*row, first - place - 1)),
+            below: total - end,
+            rows: std::iter::once(id).chain(rows).collect(),
+        },
+        Some((id, place)) => Layout {
+            above: first,
+            between: Some((id, place - end)),
+            below: total - place - 1,
+            rows: rows.into_iter().chain([id]).collect(),
+        },
+        None => Layout { rows, above: first, between: None, below: total - end },
     }
-    layout.items.push(Item::Gap(GapPlace::Below));
-    layout
 }
 
 /// Which way a key moves the focus: letters from anywhere, arrows only within the table or from nowhere.
@@ -240,6 +248,10 @@ fn step_of(event: &KeyboardEvent, desk: Desk, container: NodeRef<html::Div>) -> 
         "ArrowUp" if !document::has_open_dialog() && is_here() => Some(-1),
         _ => None,
     }
+}
+
+fn link_of(id: Uuid) -> String {
+    format!("[data-row=\"{id}\"] a")
 }
 
 fn row_of(target: Option<web_sys::EventTarget>) -> Option<Uuid> {
