@@ -45,6 +45,17 @@ pub(super) enum Span {
     Time(Duration),
 }
 
+impl Span {
+    /// One of so many equal parts; the parts add up to the whole.
+    pub(super) fn part(self, number: u32, parts: u32) -> Self {
+        let (number, count) = (u64::from(number), u64::from(parts));
+        match self {
+            Self::Sagas(sagas) => Self::Sagas(sagas * (number + 1) / count - sagas * number / count),
+            Self::Time(time) => Self::Time(time / parts),
+        }
+    }
+}
+
 /// One order's fate.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -74,6 +85,17 @@ impl Run {
             Fate::Refused => self.refused += 1,
             Fate::Lost => self.lost += 1,
         }
+    }
+
+    /// Both together, as if one had followed the other.
+    pub(super) fn join(&mut self, other: Self) {
+        self.elapsed += other.elapsed;
+        self.accepted.extend(other.accepted);
+        self.settled.extend(other.settled);
+        self.refused += other.refused;
+        self.lost += other.lost;
+        self.accepted.sort_unstable();
+        self.settled.sort_unstable();
     }
 }
 
@@ -120,7 +142,7 @@ async fn closed(target: &Arc<Target>, clients: u64, span: Span, start: Instant) 
 async fn open(target: &Arc<Target>, per_second: u64, span: Span, start: Instant) -> anyhow::Result<Run> {
     let count = match span {
         Span::Sagas(sagas) => sagas,
-        Span::Time(time) => per_second.saturating_mul(time.as_secs()),
+        Span::Time(time) => (time.as_secs_f64() * per_second as f64) as u64,
     };
     let room = Arc::new(Semaphore::new(ARRIVALS_MAX));
     let (mut tasks, mut run) = (JoinSet::new(), Run::default());

@@ -18,6 +18,9 @@ use tramline_http::ServiceClient;
 
 /// Sagas before the measured ones, so that caches are warm and connections open.
 const WARM_UP_SAGAS: u64 = 200;
+/// The run is cut into so many parts, with raw commits before, between and after them: on a machine that others use too,
+/// only what was measured at the same time can be compared.
+const PARTS: u32 = 4;
 /// How long a run takes when neither its length nor its size is said.
 const DEFAULT_SECONDS: u64 = 10;
 
@@ -75,14 +78,16 @@ pub(crate) async fn run(flags: BenchFlags) -> anyhow::Result<()> {
     let target = Arc::new(load::Target { server: server.clone(), customers, outcomes });
 
     load::drive(&target, flags.pace(), load::Span::Sagas(WARM_UP_SAGAS)).await?;
-    gauges::await_calm(&server).await?;
-    let raw_before = raw::measure(&flags.raw_dir).await?;
-    let before = gauges::read(&server).await?;
-    let run = load::drive(&target, flags.pace(), flags.span()).await?;
+    let before = gauges::await_calm(&server).await?;
+    let mut raw = vec![raw::measure(&flags.raw_dir).await?];
+    let mut run = load::Run::default();
+    for part in 0..PARTS {
+        run.join(load::drive(&target, flags.pace(), flags.span().part(part, PARTS)).await?);
+        raw.push(raw::measure(&flags.raw_dir).await?);
+    }
     let after = gauges::await_calm(&server).await?;
-    let raw_after = raw::measure(&flags.raw_dir).await?;
 
-    let report = report::Report::new(flags.pace(), flags.customers, run, &before, &after, &[raw_before, raw_after]);
+    let report = report::Report::new(flags.pace(), flags.customers, run, &before, &after, raw);
     if flags.json {
         println!("{}", report.json())
     } else {

@@ -11,6 +11,9 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 /// Commits that an outcome cannot do without: the order is accepted, its credit decided, its state settled.
 const COMMITS_NEEDED: f64 = 3.0;
 
+/// When the slowest raw measurement took this many times as long as the fastest, the ratios say little.
+const UNSTEADY: f64 = 2.0;
+
 /// Everything that a run has shown.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -20,14 +23,10 @@ pub(super) struct Report {
     statements: BTreeMap<String, f64>,
     commits: BTreeMap<String, f64>,
     cpu_ms: f64,
-    /// Before and after the run.
-    raw: [Raw; 2],
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Raw {
-    p50_ms: f64,
-    per_second: f64,
+    /// Every raw commit, shortest first.
+    raw: Vec<Duration>,
+    /// The median of each raw measurement, in the order of time.
+    raw_p50s_ms: Vec<f64>,
 }
 
 impl Report {
@@ -37,7 +36,7 @@ impl Report {
         run: Run,
         before: &Gauges,
         after: &Gauges,
-        raw: &[Commits; 2],
+        raw: Vec<Commits>,
     ) -> Self {
         let sagas = (run.settled.len() as f64).max(1.0);
         let per_saga = |after: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
@@ -53,13 +52,12 @@ impl Report {
             statements: per_saga(&after.statements, &before.statements),
             commits: per_saga(&after.commits, &before.commits),
             cpu_ms: (after.cpu_seconds - before.cpu_seconds) * 1_000.0 / sagas,
-            raw: raw.each_ref().map(|commits| {
-                let seconds: f64 = commits.took.iter().map(Duration::as_secs_f64).sum();
-                Raw {
-                    p50_ms: quantile_ms(&commits.took, 0.5),
-                    per_second: commits.took.len() as f64 / seconds.max(1e-9),
-                }
-            }),
+            raw_p50s_ms: raw.iter().map(|commits| quantile_ms(&commits.took, 0.5)).collect(),
+            raw: {
+                let mut all: Vec<_> = raw.into_iter().flat_map(|commits| commits.took).collect();
+                all.sort_unstable();
+                all
+            },
             run,
         }
     }
@@ -74,11 +72,17 @@ impl Report {
     }
 
     fn raw_p50_ms(&self) -> f64 {
-        (self.raw[0].p50_ms + self.raw[1].p50_ms) / 2.0
+        quantile_ms(&self.raw, 0.5)
     }
 
     fn raw_per_second(&self) -> f64 {
-        (self.raw[0].per_second + self.raw[1].per_second) / 2.0
+        self.raw.len() as f64 / self.raw.iter().sum::<Duration>().as_secs_f64().max(1e-9)
+    }
+
+    /// Whether the machine itself was now fast, now slow.
+    fn unsteady(&self) -> bool {
+        let medians = || self.raw_p50s_ms.iter().copied();
+        medians().fold(0.0, f64::max) > UNSTEADY * medians().fold(f64::INFINITY, f64::min)
     }
 
     /// The outcome's median as a multiple of the commits that it needs.
@@ -112,8 +116,10 @@ impl Report {
             "statementsPerSaga": self.statements.values().sum::<f64>(),
             "statementsPerSagaByDatabase": self.statements,
             "cpuMsPerSaga": self.cpu_ms,
-            "rawCommitP50Ms": self.raw.map(|raw| raw.p50_ms),
-            "rawCommitsPerSecond": self.raw.map(|raw| raw.per_second),
+            "rawCommitP50Ms": self.raw_p50_ms(),
+            "rawCommitP50MsInTime": self.raw_p50s_ms,
+            "rawCommitsPerSecond": self.raw_per_second(),
+            "rawCommitsUnsteady": self.unsteady(),
             "outcomeP50PerThreeCommits": self.outcome_ratio(),
             "sagasPerRawCommit": self.sagas_per_second() / self.raw_per_second(),
             "cpuMsPerSagaPerRawCommitMs": self.cpu_ms / self.raw_p50_ms(),
@@ -147,15 +153,15 @@ impl fmt::Display for Report {
             let each: Vec<_> = counts.iter().map(|(database, count)| format!("{database} {count:.2}")).collect();
             writeln!(f, "{name:<28}{:>12.2}     {}", counts.values().sum::<f64>(), each.join(", "))?;
         }
-        for (when, raw) in ["before", "after"].into_iter().zip(&self.raw) {
-            let name = format!("raw commits {when}");
-            writeln!(
-                f,
-                "{name:<28}{:>10.1}/s     p50 {:.2} ms, one at a time, each fsynced",
-                raw.per_second, raw.p50_ms
-            )?;
+        writeln!(f, "{:<28}{:>10.1}/s     one at a time, each fsynced", "raw commits", self.raw_per_second())?;
+        let medians: Vec<_> = self.raw_p50s_ms.iter().map(|ms| format!("{ms:.2}")).collect();
+        let (p50, medians) = (self.raw_p50_ms(), medians.join(", "));
+        writeln!(f, "{:<28}{p50:>9.2} ms     in the course of the run {medians}", "raw commit p50")?;
+        writeln!(f, "{:<28}{:>12.2}", "outcome p50 / three commits", self.outcome_ratio())?;
+        if self.unsteady() {
+            writeln!(f, "the machine was now fast, now slow: measure again before you trust the ratios")?;
         }
-        writeln!(f, "{:<28}{:>12.2}", "outcome p50 / three commits", self.outcome_ratio())
+        Ok(())
     }
 }
 
@@ -190,8 +196,9 @@ mod tests {
         let after = Gauges { statements: counts(500), commits: counts(30), cpu_seconds: 1.02 };
         let run =
             Run { elapsed: Duration::from_secs(2), accepted: ms(1..=10), settled: ms([6; 10]), refused: 0, lost: 0 };
-        let raw = [Commits { took: ms([1; 50]) }, Commits { took: ms([3; 50]) }];
-        let report = Report::new(Pace::Closed { clients: 1 }, 5, run, &before, &after, &raw).json();
+        let raw = [1, 2, 3].map(|pace| Commits { took: ms([pace; 50]) });
+        let report = Report::new(Pace::Closed { clients: 1 }, 5, run, &before, &after, raw.to_vec()).json();
+        assert_eq!(report["rawCommitsUnsteady"], true, "three times as slow at the end");
         for (name, expected) in [
             ("sagasPerSecond", 5.0),
             ("statementsPerSaga", 40.0),
