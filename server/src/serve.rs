@@ -2,7 +2,6 @@
 
 use crate::{cli::ServeFlags, compose::Desk, config::Config, lock::FolderLock, logging};
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use std::time::Duration;
 use tokio::{
     net::TcpListener,
@@ -27,14 +26,7 @@ pub(crate) async fn run(flags: ServeFlags) -> anyhow::Result<()> {
     let metrics = tramline_gateway::install_metrics().context("the metrics could not be set up")?;
     let desk = Desk::start(&config.data, Some(metrics), stop.clone()).await?;
     let router = desk.gateway.router.clone();
-    // A frame or an answer is small and somebody waits for it.
-    let listener = listener.tap_io(|socket| {
-        if let Err(error) = socket.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-    });
-    let server = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let server = tokio::spawn(server.into_future());
+    let server = tokio::spawn(tramline_http::serve(listener, router, stop.clone()));
     tracing::info!(%address, data = %config.data.display(), "tramline is ready");
     println!("Tramline is ready at http://{address}");
 

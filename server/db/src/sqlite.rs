@@ -7,7 +7,7 @@
 
 use crate::{BoxFuture, Counters, DbError, Migration, Record, Row, Statement, Tx, Value, migration::migrate_sqlite};
 use futures_util::FutureExt as _;
-use rusqlite::{Connection, OpenFlags, types::ToSqlOutput};
+use rusqlite::{Connection, OpenFlags, config::DbConfig, types::ToSqlOutput};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -75,8 +75,7 @@ impl SqliteDb {
         counters: Arc<Counters>,
     ) -> Result<Self, DbError> {
         let mut connection = Connection::open(path)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        connection.busy_timeout(BUSY_TIMEOUT)?;
+        tune(&connection)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
         connection.pragma_update(
             None,
@@ -160,9 +159,16 @@ impl Readers {
 fn open_reader(path: &Path) -> Result<Connection, DbError> {
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    tune(&connection)?;
+    Ok(connection)
+}
+
+fn tune(connection: &Connection) -> Result<(), DbError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    Ok(connection)
+    // Plans must not depend on bound values: otherwise many a statement is prepared anew for each of its values.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<u64, DbError> {

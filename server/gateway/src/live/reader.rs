@@ -11,9 +11,11 @@ use tramline_messages::feed::FeedBatch;
 const WAIT: Duration = Duration::from_secs(20);
 /// How long its answer may take on top of that.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long changes gather before the next poll. Busy feeds then come in batches instead of one poll per change, which
-/// costs a fraction of the CPU and delays a frame less than anybody sees. It also calms a service that answers at once.
+/// How long changes gather before the next poll when the feed is busy: they come in batches then instead of one poll per
+/// change, which costs a fraction of the CPU. A quiet feed is polled again at once, so a lone outcome waits for nothing.
 const GATHER: Duration = Duration::from_millis(2);
+/// Changes in one answer that make a feed busy.
+const BUSY_ITEMS: usize = 8;
 /// The pauses after failures: short at first, since a service that restarts is soon back.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -38,7 +40,10 @@ pub(crate) async fn read_feed(history: ServiceClient, hub: Arc<Hub>, shutdown: C
                     tracing::info!("the feed is read again");
                 }
                 let taken = take(&hub, position, &batch);
-                let rest = if taken.after < batch.head && !batch.items.is_empty() { Duration::ZERO } else { GATHER };
+                let caught_up = taken.after >= batch.head;
+                // An answer without anything in it came from a wait that is over, or from a service that does not wait.
+                let calm = batch.items.len() >= BUSY_ITEMS || batch.items.is_empty();
+                let rest = if caught_up && calm { GATHER } else { Duration::ZERO };
                 position = Some(taken);
                 rest
             }
