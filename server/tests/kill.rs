@@ -41,7 +41,8 @@ impl Server {
             .spawn()
             .expect("the program starts");
         let output = BufReader::new(process.stdout.take().expect("it has an output"));
-        let ready = output.lines().map_while(Result::ok).find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
+        let ready =
+            output.lines().map_while(Result::ok).find_map(|line| Some(line.split_once("http://")?.1.to_owned()));
         let address = ready.expect("the server says where it listens");
         Self { process, address }
     }
@@ -137,7 +138,8 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
         for id in accepted {
             let mut told = 0;
             loop {
-                let found = desk.get(&format!("/api/orders/{id}?minVersion=2")).send().await.expect("the server answers");
+                let found =
+                    desk.get(&format!("/api/orders/{id}?minVersion=2")).send().await.expect("the server answers");
                 assert_ne!((found.status.as_u16(), told), (404, 20), "order {id} was accepted and is lost");
                 told += u32::from(found.status == 404);
                 if found.status == 200 {

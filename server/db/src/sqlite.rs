@@ -191,7 +191,8 @@ pub(crate) fn all<R: Record>(connection: &Connection, statement: &Statement) -> 
 /// Gives each `$n` the n-th value. To SQLite `$2` is a name, whose place is that of its first use in the text.
 fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement) -> Result<(), DbError> {
     for place in 1..=prepared.parameter_count() {
-        let number: Option<usize> = prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
+        let number: Option<usize> =
+            prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
         let value = number.and_then(|number| statement.values.get(number.checked_sub(1)?));
         let value = value.ok_or(rusqlite::Error::InvalidParameterCount(statement.values.len(), place))?;
         prepared.raw_bind_parameter(place, value)?;
@@ -224,7 +225,7 @@ fn run_writer(name: &'static str, mut tx: Tx, mut jobs: mpsc::Receiver<Job>, cou
             }
         }
         for finish in finished {
-            finish(committed.as_ref().map(|()| ()).map_err(|error| DbError::NotCommitted(error.to_string())));
+            finish(committed.as_ref().copied().map_err(|error| DbError::NotCommitted(error.to_string())));
         }
         if stop {
             return;

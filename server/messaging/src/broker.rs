@@ -1,6 +1,6 @@
 //! What carries messages from outboxes to consumers, as both see it.
 
-use crate::{Channel, Record, StreamId};
+use crate::{Batch, Channel, Position, Record, StreamId};
 use std::sync::Arc;
 use tramline_db::{BoxFuture, DbError};
 
@@ -39,9 +39,5 @@ pub trait Subscription: Send {
     ///
     /// # Errors
     /// When the broker cannot be reached.
-    fn next<'a>(
-        &'a mut self,
-        positions: &'a [(StreamId, i64)],
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError>>;
+    fn next<'a>(&'a mut self, positions: &'a [Position], limit: usize) -> BoxFuture<'a, Result<Vec<Batch>, DbError>>;
 }

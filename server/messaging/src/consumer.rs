@@ -4,7 +4,7 @@
 //! is parked together with the later ones of its key, and the other keys go on.
 
 use crate::{
-    Broker, Channel, Messaging, PARTITIONS, Record, StreamId, Subscription, UnitOfWork,
+    Batch, Broker, Channel, Messaging, PARTITIONS, Record, StreamId, Subscription, UnitOfWork,
     parking::{park, parked_keys},
 };
 use std::{
@@ -122,7 +122,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// Handles what came: all at once, or message by message when that fails or some keys are parked.
-    async fn take(&mut self, batches: Vec<(StreamId, Vec<Arc<Record>>)>) {
+    async fn take(&mut self, batches: Vec<Batch>) {
         let clean = self.parked.is_empty()
             || !batches.iter().flat_map(|(_, records)| records).any(|record| self.parked.contains(&record.key));
         if clean {
@@ -144,9 +144,9 @@ impl<H: Handler> Consumer<H> {
 
     /// Tries the next message of each stream whose wait is over.
     async fn retry(&mut self) {
-        let now = Instant::now();
+        let present = now();
         let due: Vec<_> =
-            self.failing.iter().filter(|(_, (_, at))| *at <= now).map(|(id, (n, _))| (id.clone(), *n)).collect();
+            self.failing.iter().filter(|(_, (_, at))| *at <= present).map(|(id, (n, _))| (id.clone(), *n)).collect();
         for (stream, attempts) in due {
             let position = [(stream.clone(), self.positions.get(&stream).copied().unwrap_or(0))];
             match self.subscription.next(&position, 1).await {
@@ -159,7 +159,7 @@ impl<H: Handler> Consumer<H> {
                 }
                 Err(error) => {
                     tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    self.failing.insert(stream, (attempts, Instant::now() + BACKOFF_MAX));
+                    self.failing.insert(stream, (attempts, now() + BACKOFF_MAX));
                 }
             }
         }
@@ -185,7 +185,7 @@ impl<H: Handler> Consumer<H> {
             Err(error) => {
                 let wait = BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
                 tracing::warn!(group = self.group, stream = %stream, seq = record.seq, attempt, error = ?error, "a message failed; waiting");
-                self.failing.insert(stream.clone(), (attempt, Instant::now() + wait));
+                self.failing.insert(stream.clone(), (attempt, now() + wait));
                 self.reload().await;
                 false
             }
@@ -193,7 +193,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// One transaction: the effects of the batch and the move of every offset in it.
-    async fn attempt(&mut self, batches: &[(StreamId, Vec<Arc<Record>>)]) -> Result<(), HandlerError> {
+    async fn attempt(&mut self, batches: &[Batch]) -> Result<(), HandlerError> {
         let batch: Vec<Arc<Record>> = batches.iter().flat_map(|(_, records)| records).cloned().collect();
         let moves = self.moves(batches);
         let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
@@ -250,7 +250,7 @@ impl<H: Handler> Consumer<H> {
     }
 
     /// From where to where each offset goes.
-    fn moves(&self, batches: &[(StreamId, Vec<Arc<Record>>)]) -> Vec<(StreamId, i64, i64)> {
+    fn moves(&self, batches: &[Batch]) -> Vec<(StreamId, i64, i64)> {
         batches
             .iter()
             .filter_map(|(stream, records)| Some((stream, records.first()?.seq - 1, records.last()?.seq)))
@@ -263,6 +263,12 @@ impl<H: Handler> Consumer<H> {
             self.positions.insert(stream, to);
         }
     }
+}
+
+/// The monotonic clock: retries wait in this process's own time, whatever the wall clock does.
+#[expect(clippy::disallowed_methods, reason = "an edge: the waits between retries are measured here alone")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 async fn until(moment: Option<Instant>) {

@@ -3,7 +3,7 @@
 //! What a consumer needs and the memory has no longer, it reads from the outbox of the publishing service.
 
 use crate::{
-    Broker, Channel, Published, Record, StreamId, Subscription,
+    Batch, Broker, Channel, Position, Published, Record, StreamId, Subscription,
     outbox::{OutboxRow, outbox_after},
 };
 use std::{
@@ -26,8 +26,11 @@ pub struct EmbeddedBroker {
 struct Shared {
     streams: HashMap<StreamId, Stream>,
     outboxes: HashMap<&'static str, Db>,
-    listeners: Vec<(Vec<(&'static str, Channel)>, Arc<Notify>)>,
+    listeners: Vec<Listener>,
 }
+
+/// Who is to be woken by news of which sources and channels.
+type Listener = (Vec<(&'static str, Channel)>, Arc<Notify>);
 
 /// The newest records of a stream, ending at `head`.
 #[derive(Debug, Default)]
@@ -120,11 +123,7 @@ struct Ear {
 
 impl Ear {
     /// What memory has, and the positions for which the outbox must be asked.
-    fn look(
-        &self,
-        positions: &[(StreamId, i64)],
-        limit: usize,
-    ) -> (Vec<(StreamId, Vec<Arc<Record>>)>, Vec<(StreamId, i64)>) {
+    fn look(&self, positions: &[Position], limit: usize) -> (Vec<Batch>, Vec<Position>) {
         let shared = self.broker.lock();
         let (mut found, mut forgotten, mut room) = (Vec::new(), Vec::new(), limit);
         for (id, position) in positions {
@@ -141,12 +140,8 @@ impl Ear {
         (found, forgotten)
     }
 
-    async fn read_back(
-        &self,
-        forgotten: &[(StreamId, i64)],
-        limit: usize,
-    ) -> Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError> {
-        let mut found: Vec<(StreamId, Vec<Arc<Record>>)> = Vec::new();
+    async fn read_back(&self, forgotten: &[Position], limit: usize) -> Result<Vec<Batch>, DbError> {
+        let mut found: Vec<Batch> = Vec::new();
         let sources: Vec<_> = self.broker.lock().outboxes.iter().map(|(source, db)| (*source, db.clone())).collect();
         for (source, db) in sources {
             let marks: Vec<_> = forgotten.iter().filter(|(id, _)| id.source == source).cloned().collect();
@@ -167,11 +162,7 @@ impl Ear {
 }
 
 impl Subscription for Ear {
-    fn next<'a>(
-        &'a mut self,
-        positions: &'a [(StreamId, i64)],
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StreamId, Vec<Arc<Record>>)>, DbError>> {
+    fn next<'a>(&'a mut self, positions: &'a [Position], limit: usize) -> BoxFuture<'a, Result<Vec<Batch>, DbError>> {
         Box::pin(async move {
             loop {
                 let (mut found, forgotten) = self.look(positions, limit);

@@ -21,7 +21,7 @@ mod schema;
 pub use broker::{Broker, Published, Subscription};
 pub use consumer::{Consumer, Handler, HandlerError};
 pub use embedded::EmbeddedBroker;
-pub use message::{Channel, Headers, Message, Record, StreamId, partition_of};
+pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, partition_of};
 pub use outbox::{Messaging, UnitOfWork};
 pub use parking::Parked;
 pub use relay::Relay;

@@ -90,6 +90,12 @@ pub struct Record {
     pub recorded_at: UtcMicros,
 }
 
+/// Records of one stream, in order and without gaps.
+pub type Batch = (StreamId, Vec<Arc<Record>>);
+
+/// A place in a stream: the number of the last record that is done with.
+pub type Position = (StreamId, i64);
+
 /// The partition of a key. Part of what is stored: it may never change.
 #[must_use]
 pub fn partition_of(key: Uuid) -> u16 {

@@ -4,7 +4,7 @@
 //! when one is missing, when too much came at once, after a failure and every second, the relay reads the table.
 
 use crate::{
-    Broker, Published, Record, StreamId,
+    Batch, Broker, Published, Record, StreamId,
     outbox::{Messaging, OutboxRow, heads, outbox_after},
 };
 use std::{
@@ -24,9 +24,6 @@ const HANDED_MAX: usize = 4_096;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// The wait after a failure, so that a broken database is not hammered.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
-
-/// Rows of one stream, in order.
-type Batch = (StreamId, Vec<Arc<Record>>);
 
 /// Hands committed rows to the relay.
 #[derive(Debug, Default)]
