@@ -30,7 +30,10 @@ pub fn NotSentCards() -> impl IntoView {
                 </div>
                 <div class="actions">
                     <button type="button" class="button primary small"
-                        on:click=move |_| desk.tell(Msg::NotSentEdited { id: card.id, new_id: clock::new_id() })>
+                        on:click=move |_| {
+                            desk.tell(Msg::NotSentEdited { id: card.id, new_id: clock::new_id() });
+                            document::focus_soon("dialog [aria-invalid=true]");
+                        }>
                         "Edit and resend"
                     </button>
                     <button type="button" class="button small" on:click=move |_| desk.tell(Msg::NotSentDropped(card.id))>

@@ -1,0 +1,93 @@
+// Seeds a desk through its public API, and asks it what is true, whatever the page shows.
+import { expect } from "@playwright/test";
+
+export type Customer = {
+  id: string;
+  name: string;
+  creditLimit: string;
+  reserved: string;
+  availableCredit: string;
+  version: number;
+};
+
+export type Order = {
+  id: string;
+  customerId: string;
+  total: string;
+  state: "PENDING" | "APPROVED" | "REJECTED" | "CANCEL_PENDING" | "CANCELLED" | "REVISION_PENDING";
+  version: number;
+};
+
+let customersMade = 0;
+
+export class Api {
+  constructor(readonly url: string) {}
+
+  // Adds a customer whose name no other story uses, and waits until lists show it.
+  async customer(creditLimit: string, name = "Acme"): Promise<Customer> {
+    customersMade += 1;
+    const unique = `${name} ${Date.now().toString(36)}${customersMade}`;
+    const { id } = await this.post<{ id: string }>("/api/customers", { name: unique, creditLimit });
+    await expect.poll(() => this.status(`/api/customers/${id}`)).toBe(200);
+    return this.get<Customer>(`/api/customers/${id}`);
+  }
+
+  // Places an order and does not wait for its decision.
+  async place(customerId: string, total: string): Promise<string> {
+    return (await this.post<{ id: string }>("/api/orders", { customerId, total })).id;
+  }
+
+  // Places an order and waits until lists show its decision.
+  async decided(customerId: string, total: string): Promise<Order> {
+    const id = await this.place(customerId, total);
+    await this.settled(customerId);
+    return this.get<Order>(`/api/orders/${id}`);
+  }
+
+  // Waits until none of a customer's orders is being decided.
+  async settled(customerId: string): Promise<void> {
+    const pending = async () => (await this.orders(`customerId=${customerId}&state=PENDING`, 1)).length;
+    await expect.poll(pending, { timeout: 60_000 }).toBe(0);
+  }
+
+  // Every order that a query names, newest first, at most so many.
+  async orders(query: string, most = Number.POSITIVE_INFINITY): Promise<Order[]> {
+    const orders: Order[] = [];
+    let cursor = "";
+    do {
+      const page = await this.get<{ items: Order[]; nextCursor?: string }>(`/api/orders?limit=100&${query}${cursor}`);
+      orders.push(...page.items);
+      cursor = page.nextCursor ? `&cursor=${encodeURIComponent(page.nextCursor)}` : "";
+    } while (cursor && orders.length < most);
+    return orders;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return answer<T>(path, await fetch(this.url + path));
+  }
+
+  async post<T>(path: string, body: object): Promise<T> {
+    const headers = { "content-type": "application/json" };
+    return answer<T>(path, await fetch(this.url + path, { method: "POST", headers, body: JSON.stringify(body) }));
+  }
+
+  private async status(path: string): Promise<number> {
+    const response = await fetch(this.url + path);
+    await response.arrayBuffer();
+    return response.status;
+  }
+}
+
+async function answer<T>(path: string, response: Response): Promise<T> {
+  if (!response.ok) throw new Error(`${path} answers ${response.status}: ${await response.text()}`);
+  return (await response.json()) as T;
+}
+
+// Does something so many times, at most `at` at once.
+export async function times(count: number, at: number, act: (place: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await act(next++);
+  };
+  await Promise.all(Array.from({ length: at }, worker));
+}
