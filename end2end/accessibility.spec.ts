@@ -1,0 +1,129 @@
+// axe on every page, in both themes, and in the states that are easily forgotten: empty, failed, refused, disconnected.
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, fillOrder, open, placeOrder, rows, test } from "./desk.ts";
+import { Server } from "./server.ts";
+
+async function check(page: Page): Promise<void> {
+  for (const colorScheme of ["light", "dark"] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    const { passes, violations } = await new AxeBuilder({ page }).analyze();
+    const found = violations.map(({ id, nodes }) => `${colorScheme}: ${id} at ${nodes.map(({ html }) => html).join(" ")}`);
+    expect(found).toEqual([]);
+    // A page that axe could not look at has no violations either.
+    expect(passes.length).toBeGreaterThan(10);
+  }
+}
+
+test("39. axe finds nothing on the lists and on what they open", async ({ page, api }) => {
+  test.slow();
+  const customer = await api.customer("1000.00");
+  const approved = await api.decided(customer.id, "600.00");
+  const rejected = await api.decided(customer.id, "700.00");
+  await open(page);
+  await expect(rows(page, customer.name)).toHaveText([/Rejected/, /Approved/]);
+  await check(page);
+  await open(page, "/customers");
+  await expect(rows(page, customer.name)).toHaveCount(1);
+  await check(page);
+  await open(page, `/customers/${customer.id}`);
+  await expect(rows(page, "700.00")).toHaveCount(1);
+  await check(page);
+  for (const { id } of [approved, rejected]) {
+    await open(page, `/orders/${id}`);
+    await expect(page.getByRole("list", { name: "Progress" })).toBeVisible();
+    await check(page);
+  }
+  await open(page, "/settings");
+  await check(page);
+});
+
+test("39. axe finds nothing where nothing is", async ({ page, expectedErrors }) => {
+  expectedErrors.push(/status of 404/);
+  for (const [path, heading] of [
+    ["/nowhere", "This page doesn't exist"],
+    ["/orders/7", "We can't find that order"],
+    ["/orders/018f0000-0000-7000-8000-000000000001", "We can't find that order"],
+    ["/customers/7", "We can't find that customer"],
+    ["/orders?q=nothing-is-called-this", "No orders match"],
+    ["/customers?q=nothing-is-called-this", "No customers match"],
+  ] as const) {
+    await open(page, path);
+    await expect(page.getByRole("heading", { name: heading })).toBeVisible();
+    await check(page);
+  }
+});
+
+test("39. axe finds nothing on an empty desk", async ({ page }) => {
+  const server = await Server.start();
+  try {
+    await open(page, `${server.url}/orders`);
+    await expect(page.getByRole("button", { name: "Load a sample" })).toBeVisible();
+    await check(page);
+    await open(page, `${server.url}/customers`);
+    await expect(page.getByRole("button", { name: "Load a sample" })).toBeVisible();
+    await check(page);
+  } finally {
+    await server.dispose();
+  }
+});
+
+test("39. axe finds nothing in dialogs, right or wrong", async ({ page, api }) => {
+  test.slow();
+  const customer = await api.customer("1000.00");
+  await open(page, "/orders/new");
+  const order = page.getByRole("dialog", { name: "Place order" });
+  await order.getByRole("combobox", { name: "Customer" }).fill(customer.name);
+  await expect(order.getByRole("option", { name: customer.name })).toBeVisible();
+  await check(page);
+  await order.getByRole("button", { name: "Place order" }).click();
+  await expect(order.getByRole("textbox", { name: "Total" })).toHaveAttribute("aria-invalid", "true");
+  await check(page);
+  await order.getByRole("button", { name: "Cancel" }).click();
+  const warned = await fillOrder(page, customer, "5000.00");
+  await expect(warned.getByText(/May be rejected/)).toBeVisible();
+  await check(page);
+
+  await open(page, "/customers/new");
+  const added = page.getByRole("dialog", { name: "Add customer" });
+  await check(page);
+  await added.getByRole("button", { name: "Add customer" }).click();
+  await expect(added.getByRole("textbox", { name: "Name" })).toHaveAttribute("aria-invalid", "true");
+  await check(page);
+
+  await open(page);
+  await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
+  await check(page);
+});
+
+test("39. axe finds nothing while something is wrong", async ({ page, api, tap, expectedErrors }) => {
+  test.slow();
+  expectedErrors.push(/net::ERR_FAILED|status of 422/);
+  const customer = await api.customer("1000.00");
+  let isSpoiled = true;
+  await page.route("**/api/orders", async (route) => {
+    const body = route.request().postDataJSON() as object;
+    if (isSpoiled) await route.continue({ postData: JSON.stringify({ ...body, total: "0.00" }) });
+    else await route.abort();
+    isSpoiled = false;
+  });
+  await open(page);
+  await placeOrder(page, customer, "10.00");
+  await expect(page.getByRole("alert").filter({ hasText: "Order not placed" })).toBeVisible();
+  tap.refuses = true;
+  tap.cut();
+  await expect(page.getByRole("region", { name: "Connection problem" })).toBeVisible({ timeout: 10_000 });
+  await placeOrder(page, customer, "20.00");
+  await expect(rows(page, "20.00").filter({ hasText: customer.name })).toHaveText(/Checking…/);
+  await check(page);
+
+  tap.refuses = false;
+  await page.route(/\/api\/(orders|customers)[/?]/, (route) => route.abort());
+  await page.goto("/customers");
+  await expect(page.getByRole("heading", { name: "The server isn't answering" })).toBeVisible();
+  await check(page);
+  await page.goto(`/orders/${customer.id}`);
+  await expect(page.getByRole("heading", { name: "The server isn't answering" })).toBeVisible();
+  await check(page);
+});
