@@ -78,13 +78,15 @@ pub(crate) async fn run(flags: BenchFlags) -> anyhow::Result<()> {
     let target = Arc::new(load::Target { server: server.clone(), customers, outcomes });
 
     load::drive(&target, flags.pace(), load::Span::Sagas(WARM_UP_SAGAS)).await?;
+    let commits = raw::Raw::open(&flags.raw_dir).await?;
     let before = gauges::await_calm(&server).await?;
-    let mut raw = vec![raw::measure(&flags.raw_dir).await?];
+    let mut raw = vec![commits.measure().await?];
     let mut run = load::Run::default();
     for part in 0..PARTS {
         run.join(load::drive(&target, flags.pace(), flags.span().part(part, PARTS)).await?);
-        raw.push(raw::measure(&flags.raw_dir).await?);
+        raw.push(commits.measure().await?);
     }
+    commits.close().await;
     let after = gauges::await_calm(&server).await?;
 
     let report = report::Report::new(flags.pace(), flags.customers, run, &before, &after, raw);

@@ -11,7 +11,7 @@ use tramline_db::{Db, DbError, Durability, IdSource as _, Migration, SystemClock
 
 /// Commits per measurement: enough for a median, few enough that the server's own run is hardly interrupted.
 const COMMITS: usize = 100;
-/// Commits that are not counted: the first ones make the file grow.
+/// Commits that are not counted: the log begins anew in one of the first.
 const WARM_UP_COMMITS: usize = 20;
 /// About what a message or an event takes.
 const ROW_BYTES: usize = 300;
@@ -22,7 +22,14 @@ const SCHEMA: &[Migration] = &[Migration {
     sqlite: "create table raw (id integer primary key, body text not null)",
 }];
 
-/// How long each commit took, shortest first.
+/// A database of the benchmark's own.
+pub(super) struct Raw {
+    db: Db,
+    body: String,
+    _folder: Scratch,
+}
+
+/// How long each commit took, in the order of time.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Commits {
     pub(super) took: Vec<Duration>,
@@ -33,32 +40,49 @@ struct Scratch(PathBuf);
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // What stays is a few hundred KB under a telling name.
+        // What stays has a few megabytes under a telling name.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// Commits one after the other, in a folder of its own below `parent`.
-pub(super) async fn measure(parent: &Path) -> anyhow::Result<Commits> {
-    let folder = Scratch(parent.join(format!("tramline-bench-{}", SystemIds.next())));
-    std::fs::create_dir(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
-    let (path, clock, ids) = (folder.0.join("raw.db"), Arc::new(SystemClock), Arc::new(SystemIds));
-    let db = Db::open_sqlite("raw", &path, Durability::Full, SCHEMA, clock, ids).await?;
-    let body = "x".repeat(ROW_BYTES);
-    for _ in 0..WARM_UP_COMMITS {
-        commit(&db, body.clone()).await?;
+impl Raw {
+    /// Makes the database in a folder of its own below `parent`, in the state that a database at work is in: its log has
+    /// reached its full size, so that a commit overwrites a part of it. While a file grows, each fsync also waits for the
+    /// file system's journal, and with it for everybody else's writes.
+    pub(super) async fn open(parent: &Path) -> anyhow::Result<Self> {
+        let folder = Scratch(parent.join(format!("tramline-bench-{}", SystemIds.next())));
+        std::fs::create_dir(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
+        let (path, clock, ids) = (folder.0.join("raw.db"), Arc::new(SystemClock), Arc::new(SystemIds));
+        let db = Db::open_sqlite("raw", &path, Durability::Full, SCHEMA, clock, ids).await?;
+        // About eight megabytes in one commit: twice the size at which the log is written back and begun anew.
+        let fill = "with recursive n (i) as (select 1 union all select i + 1 from n where i < 20000) \
+                    insert into raw (body) select printf('%0400d', i) from n";
+        db.write::<_, DbError, _>(move |tx| Box::pin(tx.execute(sql(fill)))).await?;
+        let raw = Self { db, body: "x".repeat(ROW_BYTES), _folder: folder };
+        for _ in 0..WARM_UP_COMMITS {
+            raw.commit().await?;
+        }
+        Ok(raw)
     }
-    let mut took = Vec::with_capacity(COMMITS);
-    for _ in 0..COMMITS {
-        let began = stopwatch::now();
-        commit(&db, body.clone()).await?;
-        took.push(stopwatch::since(began));
-    }
-    db.close().await;
-    took.sort_unstable();
-    Ok(Commits { took })
-}
 
-async fn commit(db: &Db, body: String) -> Result<u64, DbError> {
-    db.write(|tx| Box::pin(tx.execute(sql("insert into raw (body) values ($1)").bind(body)))).await
+    /// Commits one after the other.
+    pub(super) async fn measure(&self) -> anyhow::Result<Commits> {
+        let mut took = Vec::with_capacity(COMMITS);
+        for _ in 0..COMMITS {
+            let began = stopwatch::now();
+            self.commit().await?;
+            took.push(stopwatch::since(began));
+        }
+        Ok(Commits { took })
+    }
+
+    /// Closes the database and removes its folder.
+    pub(super) async fn close(self) {
+        self.db.close().await;
+    }
+
+    async fn commit(&self) -> Result<u64, DbError> {
+        let body = self.body.clone();
+        self.db.write(|tx| Box::pin(tx.execute(sql("insert into raw (body) values ($1)").bind(body)))).await
+    }
 }

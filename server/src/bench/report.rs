@@ -52,12 +52,8 @@ impl Report {
             statements: per_saga(&after.statements, &before.statements),
             commits: per_saga(&after.commits, &before.commits),
             cpu_ms: (after.cpu_seconds - before.cpu_seconds) * 1_000.0 / sagas,
-            raw_p50s_ms: raw.iter().map(|commits| quantile_ms(&commits.took, 0.5)).collect(),
-            raw: {
-                let mut all: Vec<_> = raw.into_iter().flat_map(|commits| commits.took).collect();
-                all.sort_unstable();
-                all
-            },
+            raw_p50s_ms: raw.iter().map(|commits| quantile_ms(&sorted(&commits.took), 0.5)).collect(),
+            raw: sorted(&raw.into_iter().flat_map(|commits| commits.took).collect::<Vec<_>>()),
             run,
         }
     }
@@ -163,6 +159,12 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+fn sorted(samples: &[Duration]) -> Vec<Duration> {
+    let mut samples = samples.to_vec();
+    samples.sort_unstable();
+    samples
 }
 
 /// The value that so large a part of the samples, shortest first, does not exceed.
