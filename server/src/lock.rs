@@ -4,7 +4,13 @@ use anyhow::{Context as _, bail};
 use std::{
     fs::{File, TryLockError},
     path::Path,
+    time::Duration,
 };
+
+/// A process that was killed holds its locks until the system has taken it apart: a supervisor that starts the next one
+/// at once must not be turned away for that.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Holds the folder until dropped, also by a crash: the operating system lets go of it.
 #[derive(Debug)]
@@ -16,13 +22,16 @@ impl FolderLock {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let path = folder.join("tramline.lock");
         let file = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                bail!("{} is in use by another tramline; stop that one or choose another --data", folder.display())
+        for _ in 0..TRIES {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
             }
-            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }
+        bail!("{} is in use by another tramline; stop that one or choose another --data", folder.display())
     }
 }
 

@@ -176,6 +176,10 @@ impl<H: Handler> Consumer<H> {
                 Err(HandlerError::Transient(reason)) if attempt >= ATTEMPTS_MAX => {
                     self.park(stream, &record, &reason, attempt).await
                 }
+                // What is stored wrongly stays so: waiting would hold up every other key of the stream.
+                Err(HandlerError::Db(error @ DbError::Corrupt { .. })) => {
+                    self.park(stream, &record, &error.to_string(), attempt).await
+                }
                 // The database may come back; the message is not at fault, so it is never parked for this.
                 Err(error) => Err(error),
             }

@@ -132,6 +132,7 @@ where
             reply_to: Some(self.reply_channel.to_owned()),
             saga_id: Some(saga.id),
             saga_type: Some(self.definition.kind().to_owned()),
+            traceparent: work.traceparent.clone(),
             ..Headers::default()
         };
         let message_id = work.send(channel, command.key, headers.clone(), command.payload.clone());
@@ -157,6 +158,7 @@ where
             kind: command.kind.to_owned(),
             saga_id: Some(saga.id),
             saga_type: Some(self.definition.kind().to_owned()),
+            traceparent: work.traceparent.clone(),
             ..Headers::default()
         };
         saga.log.push(NewEntry {
