@@ -46,9 +46,8 @@ impl Drop for Scratch {
 }
 
 impl Raw {
-    /// Makes the database in a folder of its own below `parent`, in the state that a database at work is in: its log has
-    /// reached its full size, so that a commit overwrites a part of it. While a file grows, each fsync also waits for the
-    /// file system's journal, and with it for everybody else's writes.
+    /// Makes the database in a folder of its own below `parent`, in the state that a server's is in at work: its log has
+    /// reached its full size and is overwritten in place, not a file that grows with each commit.
     pub(super) async fn open(parent: &Path) -> anyhow::Result<Self> {
         let folder = Scratch(parent.join(format!("tramline-bench-{}", SystemIds.next())));
         std::fs::create_dir(&folder.0).with_context(|| format!("cannot make the folder {}", folder.0.display()))?;
