@@ -131,9 +131,10 @@ impl SqliteDb {
         let _permit = self.readers.permits.acquire().await.map_err(|_| DbError::Abandoned)?;
         let reading = tokio::task::spawn_blocking(move || {
             let connection = readers.lock().pop().ok_or(DbError::Abandoned)?;
-            let rows = all(&connection, &statement);
+            // A panic while a row is read must not cost the reader.
+            let rows = catch_unwind(AssertUnwindSafe(|| all(&connection, &statement)));
             readers.lock().push(connection);
-            rows
+            rows.unwrap_or(Err(DbError::Abandoned))
         });
         reading.await.unwrap_or(Err(DbError::Abandoned))
     }
