@@ -4,6 +4,9 @@ import type { Page } from "@playwright/test";
 import { expect, fillOrder, open, placeOrder, rows, test } from "./desk.ts";
 import { Server } from "./server.ts";
 
+// Twenty audits take their time on a busy machine.
+test.beforeEach(() => test.slow());
+
 async function check(page: Page): Promise<void> {
   for (const colorScheme of ["light", "dark"] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
@@ -16,7 +19,6 @@ async function check(page: Page): Promise<void> {
 }
 
 test("39. axe finds nothing on the lists and on what they open", async ({ page, api }) => {
-  test.slow();
   const customer = await api.customer("1000.00");
   const approved = await api.decided(customer.id, "600.00");
   const rejected = await api.decided(customer.id, "700.00");
@@ -69,7 +71,6 @@ test("39. axe finds nothing on an empty desk", async ({ page }) => {
 });
 
 test("39. axe finds nothing in dialogs, right or wrong", async ({ page, api }) => {
-  test.slow();
   const customer = await api.customer("1000.00");
   await open(page, "/orders/new");
   const order = page.getByRole("dialog", { name: "Place order" });
@@ -98,7 +99,6 @@ test("39. axe finds nothing in dialogs, right or wrong", async ({ page, api }) =
 });
 
 test("39. axe finds nothing while something is wrong", async ({ page, api, tap, expectedErrors }) => {
-  test.slow();
   expectedErrors.push(/net::ERR_FAILED|status of 422/);
   const customer = await api.customer("1000.00");
   let isSpoiled = true;
