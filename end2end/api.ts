@@ -21,6 +21,9 @@ export type Order = {
 let customersMade = 0;
 
 export class Api {
+  // How many orders were placed for each customer.
+  private readonly placed = new Map<string, number>();
+
   constructor(readonly url: string) {}
 
   // Adds a customer whose name no other story uses, and waits until lists show it.
@@ -34,7 +37,9 @@ export class Api {
 
   // Places an order and does not wait for its decision.
   async place(customerId: string, total: string): Promise<string> {
-    return (await this.post<{ id: string }>("/api/orders", { customerId, total })).id;
+    const { id } = await this.post<{ id: string }>("/api/orders", { customerId, total });
+    this.placed.set(customerId, (this.placed.get(customerId) ?? 0) + 1);
+    return id;
   }
 
   // Places an order and waits until lists show its decision.
@@ -44,8 +49,11 @@ export class Api {
     return this.get<Order>(`/api/orders/${id}`);
   }
 
-  // Waits until none of a customer's orders is being decided.
+  // Waits until lists show every order that was placed for a customer, and none of them is being decided.
   async settled(customerId: string): Promise<void> {
+    const shown = async () => (await this.get<{ orderCount: number }>(`/api/customers/${customerId}`)).orderCount;
+    const placed = this.placed.get(customerId) ?? 0;
+    await expect.poll(shown, { timeout: 60_000 }).toBeGreaterThanOrEqual(placed);
     const pending = async () => (await this.orders(`customerId=${customerId}&state=PENDING`, 1)).length;
     await expect.poll(pending, { timeout: 60_000 }).toBe(0);
   }
