@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicI64, AtomicU64, Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 use time::{OffsetDateTime, UtcOffset, format_description::BorrowedFormatItem};
@@ -25,12 +24,6 @@ impl UtcMicros {
             .ok()
             .and_then(|moment| moment.to_offset(UtcOffset::UTC).format(FORMAT).ok())
             .unwrap_or_else(|| "9999-12-31T23:59:59.999999Z".to_owned())
-    }
-
-    /// The moment so many milliseconds later.
-    #[must_use]
-    pub const fn plus_ms(self, ms: i64) -> Self {
-        Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 }
 
@@ -66,39 +59,6 @@ impl IdSource for SystemIds {
     #[expect(clippy::disallowed_methods, reason = "this is the one source of real ids")]
     fn next(&self) -> Uuid {
         Uuid::now_v7()
-    }
-}
-
-/// A clock that moves only when told, for tests and simulations.
-#[derive(Debug, Default)]
-pub struct ManualClock(AtomicI64);
-
-impl ManualClock {
-    /// A clock that stands at `now`.
-    #[must_use]
-    pub const fn at(now: UtcMicros) -> Self {
-        Self(AtomicI64::new(now.0))
-    }
-
-    /// Moves the clock on.
-    pub fn advance_ms(&self, ms: i64) {
-        self.0.fetch_add(ms * 1_000, Ordering::SeqCst);
-    }
-}
-
-impl Clock for ManualClock {
-    fn now(&self) -> UtcMicros {
-        UtcMicros(self.0.load(Ordering::SeqCst))
-    }
-}
-
-/// Ids that count up from one, the same in each run, for tests and simulations.
-#[derive(Debug, Default)]
-pub struct SequentialIds(AtomicU64);
-
-impl IdSource for SequentialIds {
-    fn next(&self) -> Uuid {
-        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::SeqCst)) + 1)
     }
 }
 

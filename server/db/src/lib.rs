@@ -14,7 +14,7 @@ mod sqlite;
 mod statement;
 mod tx;
 
-pub use clock::{Clock, IdSource, ManualClock, SequentialIds, SystemClock, SystemIds, UtcMicros};
+pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
 pub use database::{Counters, Db};
 pub use error::DbError;
 pub use migration::Migration;

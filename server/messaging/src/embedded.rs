@@ -70,12 +70,6 @@ impl EmbeddedBroker {
         Ok(())
     }
 
-    /// The last number that the broker has of a stream; 0 when none.
-    #[must_use]
-    pub fn head(&self, stream: &StreamId) -> i64 {
-        self.lock().streams.get(stream).map_or(0, |stream| stream.head)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Shared> {
         // Nothing that holds the lock can leave it half-changed, so a panic elsewhere is no reason to stop.
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)

@@ -14,7 +14,6 @@ mod schema;
 mod service;
 mod store;
 
-pub use create_order::{CREATE_ORDER, CreateOrderData, definition as create_order_definition};
 pub use order::{Order, Refusal};
 pub use replies::ReplyRouter;
 pub use routes::routes;
