@@ -2,34 +2,88 @@
 
 use crate::{Batch, Channel, Position, Record, StreamId};
 use std::sync::Arc;
+use tokio::sync::Notify;
 use tramline_db::{BoxFuture, DbError};
 
-/// What became of a batch that a relay published.
+/// Why a broker did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// It cannot be reached, or did not answer in time; nothing is known of what it took.
+    #[error("the broker cannot be reached: {0}")]
+    Unreachable(String),
+    /// What lies in it does not read.
+    #[error("the broker holds what does not read: {0}")]
+    Corrupt(String),
+    /// A database behind it failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// Records that a relay wants to append to one stream.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// Where they go.
+    pub stream: StreamId,
+    /// The relay's lease on the stream's partition (*fencing token*, Kleppmann 2016): rises with each new owner.
+    pub epoch: i64,
+    /// The records, in order and without gaps.
+    pub records: Vec<Arc<Record>>,
+}
+
+/// What became of a [`Publication`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Published {
-    /// The broker has everything up to the end of the batch. Numbers that it had before were skipped.
+    /// The broker has everything up to its end. Numbers that it had before were skipped.
     Accepted,
-    /// The broker lacks numbers before the batch: the relay must go back and publish from `head + 1`.
+    /// The broker lacks numbers before it: the relay must go back and publish from `head + 1`.
     Gap {
         /// The last number that the broker has.
         head: i64,
+    },
+    /// Somebody with a newer lease publishes this stream: the relay must stop.
+    Fenced {
+        /// The newer lease.
+        epoch: i64,
     },
 }
 
 /// A carrier of streams. It may forget: the outboxes can fill it again.
 pub trait Broker: Send + Sync {
-    /// Appends records, in order and without gaps, to one stream. Repeating a batch changes nothing.
+    /// Appends to streams, and answers for each in the same order. Repeating a publication changes nothing.
     ///
     /// # Errors
     /// When the broker cannot be reached; nothing is known then of what it took.
-    fn publish<'a>(
-        &'a self,
-        stream: &'a StreamId,
-        records: Vec<Arc<Record>>,
-    ) -> BoxFuture<'a, Result<Published, DbError>>;
+    fn publish<'a>(&'a self, publications: &'a [Publication]) -> BoxFuture<'a, Result<Vec<Published>, BrokerError>>;
+
+    /// Whether [`Broker::publish`] answers without waiting, so that it may be called where nothing may wait.
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
+    /// The last number that the broker has of each stream, 0 for none. A number lower than before tells that it forgot.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached.
+    fn heads<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Vec<i64>, BrokerError>>;
 
     /// Starts to listen for messages of the given sources and channels.
     fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription>;
+
+    /// Tells how far a consumer group has come for good. What every group that ever told so has, may be forgotten.
+    ///
+    /// # Errors
+    /// When the broker cannot be reached. Telling it later does as well.
+    fn committed<'a>(
+        &'a self,
+        group: &'static str,
+        positions: &'a [Position],
+    ) -> BoxFuture<'a, Result<(), BrokerError>>;
+
+    /// Tells the source's relays in other processes that its outbox has news. May get lost.
+    fn nudge<'a>(&'a self, source: &'static str) -> BoxFuture<'a, ()>;
+
+    /// Has `news` notified when another process calls [`Broker::nudge`] for this source.
+    fn on_nudge(&self, source: &'static str, news: Arc<Notify>);
 }
 
 /// One consumer group's ear at a broker.
@@ -39,5 +93,9 @@ pub trait Subscription: Send {
     ///
     /// # Errors
     /// When the broker cannot be reached.
-    fn next<'a>(&'a mut self, positions: &'a [Position], limit: usize) -> BoxFuture<'a, Result<Vec<Batch>, DbError>>;
+    fn next<'a>(
+        &'a mut self,
+        positions: &'a [Position],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Batch>, BrokerError>>;
 }

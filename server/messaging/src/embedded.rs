@@ -3,7 +3,7 @@
 //! What a consumer needs and the memory has no longer, it reads from the outbox of the publishing service.
 
 use crate::{
-    Batch, Broker, Channel, Position, Published, Record, StreamId, Subscription,
+    Batch, Broker, BrokerError, Channel, Position, Publication, Published, Record, StreamId, Subscription,
     outbox::{OutboxRow, outbox_after},
 };
 use std::{
@@ -36,6 +36,8 @@ type Listener = (Vec<(&'static str, Channel)>, Arc<Notify>);
 #[derive(Debug, Default)]
 struct Stream {
     head: i64,
+    /// The newest lease that published.
+    epoch: i64,
     records: VecDeque<Arc<Record>>,
 }
 
@@ -64,7 +66,7 @@ impl EmbeddedBroker {
         let mut shared = self.lock();
         shared.outboxes.insert(db.name(), db.clone());
         for (stream, head) in heads {
-            shared.streams.entry(stream).or_insert(Stream { head, records: VecDeque::new() });
+            shared.streams.entry(stream).or_insert(Stream { head, ..Stream::default() });
         }
         shared.listeners.iter().for_each(|(_, listener)| listener.notify_one());
         Ok(())
@@ -76,30 +78,56 @@ impl EmbeddedBroker {
     }
 }
 
-impl Broker for EmbeddedBroker {
-    fn publish<'a>(&'a self, id: &'a StreamId, records: Vec<Arc<Record>>) -> BoxFuture<'a, Result<Published, DbError>> {
-        let mut shared = self.lock();
-        let stream = shared.streams.entry(id.clone()).or_default();
-        let mut outcome = Published::Accepted;
+impl Shared {
+    fn publish(&mut self, Publication { stream: id, epoch, records }: &Publication) -> Published {
+        let stream = self.streams.entry(id.clone()).or_default();
+        if *epoch < stream.epoch {
+            return Published::Fenced { epoch: stream.epoch };
+        }
+        stream.epoch = *epoch;
         for record in records {
             if record.seq > stream.head + 1 {
-                outcome = Published::Gap { head: stream.head };
-                break;
+                return Published::Gap { head: stream.head };
             }
             if record.seq == stream.head + 1 {
                 stream.head = record.seq;
-                stream.records.push_back(record);
+                stream.records.push_back(Arc::clone(record));
                 if stream.records.len() > MEMORY_RECORDS {
                     stream.records.pop_front();
                 }
             }
         }
-        for (channels, listener) in &shared.listeners {
-            if channels.iter().any(|(source, channel)| *source == id.source && **channel == *id.channel) {
+        Published::Accepted
+    }
+
+    fn wake(&self, publications: &[Publication]) {
+        let is_news = |(source, channel): &(&str, Channel)| {
+            publications.iter().any(|new| *source == new.stream.source && **channel == *new.stream.channel)
+        };
+        for (channels, listener) in &self.listeners {
+            if channels.iter().any(is_news) {
                 listener.notify_one();
             }
         }
-        Box::pin(std::future::ready(Ok(outcome)))
+    }
+}
+
+impl Broker for EmbeddedBroker {
+    fn publish<'a>(&'a self, publications: &'a [Publication]) -> BoxFuture<'a, Result<Vec<Published>, BrokerError>> {
+        let mut shared = self.lock();
+        let outcomes = publications.iter().map(|publication| shared.publish(publication)).collect();
+        shared.wake(publications);
+        Box::pin(std::future::ready(Ok(outcomes)))
+    }
+
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
+    fn heads<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Vec<i64>, BrokerError>> {
+        let shared = self.lock();
+        let heads = streams.iter().map(|id| shared.streams.get(id).map_or(0, |stream| stream.head)).collect();
+        Box::pin(std::future::ready(Ok(heads)))
     }
 
     fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription> {
@@ -107,6 +135,18 @@ impl Broker for EmbeddedBroker {
         self.lock().listeners.push((channels.to_vec(), Arc::clone(&news)));
         Box::new(Ear { broker: self.clone(), news })
     }
+
+    /// Nothing to do: the memory is bounded by count, and the outbox remembers the rest.
+    fn committed<'a>(&'a self, _: &'static str, _: &'a [Position]) -> BoxFuture<'a, Result<(), BrokerError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Nothing to do: there is no other process.
+    fn nudge<'a>(&'a self, _: &'static str) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn on_nudge(&self, _: &'static str, _: Arc<Notify>) {}
 }
 
 #[derive(Debug)]
@@ -156,7 +196,11 @@ impl Ear {
 }
 
 impl Subscription for Ear {
-    fn next<'a>(&'a mut self, positions: &'a [Position], limit: usize) -> BoxFuture<'a, Result<Vec<Batch>, DbError>> {
+    fn next<'a>(
+        &'a mut self,
+        positions: &'a [Position],
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<Batch>, BrokerError>> {
         Box::pin(async move {
             loop {
                 let (mut found, forgotten) = self.look(positions, limit);

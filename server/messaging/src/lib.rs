@@ -18,7 +18,7 @@ mod parking;
 mod relay;
 mod schema;
 
-pub use broker::{Broker, Published, Subscription};
+pub use broker::{Broker, BrokerError, Publication, Published, Subscription};
 pub use consumer::{Consumer, Handler, HandlerError};
 pub use embedded::EmbeddedBroker;
 pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, partition_of};

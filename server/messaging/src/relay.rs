@@ -4,7 +4,7 @@
 //! when one is missing, when too much came at once, after a failure and every second, the relay reads the table.
 
 use crate::{
-    Batch, Broker, Published, Record, StreamId,
+    Batch, Broker, BrokerError, Publication, Published, Record, StreamId,
     outbox::{Messaging, OutboxRow, heads, outbox_after},
 };
 use std::{
@@ -105,14 +105,14 @@ impl Relay {
     }
 
     /// Publishes what was handed over; when `look` says so or a number is missing, what is in the table besides.
-    async fn publish(&mut self, handed: Vec<(StreamId, Arc<Record>)>, mut look: bool) -> Result<(), DbError> {
+    async fn publish(&mut self, handed: Vec<(StreamId, Arc<Record>)>, mut look: bool) -> Result<(), BrokerError> {
         for (stream, records) in by_stream(handed) {
             look |= !self.publish_batch(stream, records).await?;
         }
         if look { self.publish_table().await } else { Ok(()) }
     }
 
-    async fn publish_table(&mut self) -> Result<(), DbError> {
+    async fn publish_table(&mut self) -> Result<(), BrokerError> {
         for (stream, _) in heads(self.messaging.db()).await? {
             self.published.entry(stream).or_insert(0);
         }
@@ -122,7 +122,7 @@ impl Relay {
             let rows: Vec<OutboxRow> = self.messaging.db().all(outbox_after(&marks, limit)).await?;
             let count = rows.len();
             let source = self.messaging.db().name();
-            let records = rows.into_iter().map(|row| row.into_record(source)).collect::<Result<Vec<_>, _>>()?;
+            let records = rows.into_iter().map(|row| row.into_record(source)).collect::<Result<Vec<_>, DbError>>()?;
             for (stream, records) in by_stream(records) {
                 self.publish_batch(stream, records).await?;
             }
@@ -133,7 +133,7 @@ impl Relay {
     }
 
     /// Publishes rows of a stream. `false` means that rows before them are missing.
-    async fn publish_batch(&mut self, stream: StreamId, mut records: Vec<Arc<Record>>) -> Result<bool, DbError> {
+    async fn publish_batch(&mut self, stream: StreamId, mut records: Vec<Arc<Record>>) -> Result<bool, BrokerError> {
         let published = self.published.get(&stream).copied().unwrap_or(0);
         records.retain(|record| record.seq > published);
         let (Some(first), Some(last)) =
@@ -145,10 +145,15 @@ impl Relay {
         if first != published + 1 || last - first + 1 != i64::try_from(count).unwrap_or(i64::MAX) {
             return Ok(false);
         }
-        match self.broker.publish(&stream, records).await? {
+        let publication = Publication { stream: stream.clone(), epoch: 0, records };
+        match self.broker.publish(&[publication]).await?.pop().unwrap_or(Published::Accepted) {
             Published::Accepted => {
                 metrics::counter!("tramline_messages_published_total", "source" => stream.source).increment(count);
                 self.published.insert(stream, last);
+                Ok(true)
+            }
+            Published::Fenced { epoch } => {
+                tracing::warn!(stream = %stream, epoch, "another relay publishes this stream");
                 Ok(true)
             }
             Published::Gap { head } => {

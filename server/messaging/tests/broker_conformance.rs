@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 use tramline_db::UtcMicros;
-use tramline_messaging::{Broker, EmbeddedBroker, Headers, Published, Record, StreamId};
+use tramline_messaging::{Broker, EmbeddedBroker, Headers, Publication, Published, Record, StreamId};
 use uuid::Uuid;
 
 const SOURCE: &str = "depot";
@@ -29,8 +29,11 @@ fn numbers(batches: &[(StreamId, Vec<Arc<Record>>)]) -> Vec<(u16, i64)> {
 
 async fn the_story(broker: &dyn Broker) {
     let mut ear = broker.subscribe(&[(SOURCE, "Parcel")]);
-    let publish =
-        async |partition, numbers| broker.publish(&stream(partition), records(numbers)).await.expect("it is reached");
+    let publish_as = async |epoch, partition, numbers| {
+        let publication = Publication { stream: stream(partition), epoch, records: records(numbers) };
+        broker.publish(&[publication]).await.expect("it is reached")[0]
+    };
+    let publish = async |partition, numbers| publish_as(1, partition, numbers).await;
 
     // A batch is accepted, a repeated or overlapping one changes nothing, one that leaves a gap is refused.
     assert_eq!(publish(0, 1..=3).await, Published::Accepted);
@@ -53,6 +56,15 @@ async fn the_story(broker: &dyn Broker) {
     let (next, published) = tokio::join!(ear.next(&up_to_date, 10), publish(1, 2..=2));
     assert_eq!(published, Published::Accepted);
     assert_eq!(numbers(&next.expect("it is reached")), [(1, 2)]);
+
+    // It tells how far it has come, and how far it has not.
+    let heads = broker.heads(&[stream(1), stream(0), stream(2)]).await.expect("it is reached");
+    assert_eq!(heads, [2, 4, 0]);
+
+    // A new owner fences the old one off, even one that repeats what is there.
+    assert_eq!(publish_as(3, 0, 5..=5).await, Published::Accepted);
+    assert_eq!(publish_as(2, 0, 5..=6).await, Published::Fenced { epoch: 3 });
+    assert_eq!(publish_as(3, 0, 6..=6).await, Published::Accepted);
 }
 
 #[tokio::test]
