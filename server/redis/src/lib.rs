@@ -1,0 +1,1 @@
+//! Redis as the broker and the view see it: settings, connections and scripts.
