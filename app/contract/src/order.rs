@@ -15,6 +15,23 @@ pub enum Coordination {
     Choreography,
 }
 
+impl Coordination {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Orchestration => "orchestration",
+            Self::Choreography => "choreography",
+        }
+    }
+
+    /// The coordination of that name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Orchestration, Self::Choreography].into_iter().find(|way| way.as_str() == text)
+    }
+}
+
 /// Where an order stands. A `*Pending` state is the semantic lock of the saga that holds the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]

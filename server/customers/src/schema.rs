@@ -11,12 +11,12 @@ pub fn migrations() -> Vec<Migration> {
 const OWN: &[Migration] = &[Migration {
     version: 1_000,
     description: "customers: reservations",
-    sqlite: "
+    sql: "
 -- What became of each order's request for credit. The account itself only knows the sum, so that it stays small; this
 -- table answers a repeated command as the first time. It changes in the transaction of the account's event.
 create table credit_reservation (
-    order_id blob not null primary key,
-    customer_id blob not null,
+    order_id uuid not null primary key,
+    customer_id uuid not null,
     amount bigint not null check (amount > 0),
     -- RESERVED, or why it was refused.
     outcome text not null

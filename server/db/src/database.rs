@@ -1,7 +1,8 @@
 //! A database as its owner holds it: units of work go to the writer, reads to a pool.
 
 use crate::{
-    BoxFuture, Clock, DbError, Durability, IdSource, Migration, Record, Statement, Tx, UtcMicros, sqlite::SqliteDb,
+    BoxFuture, Clock, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tx, UtcMicros,
+    postgres::PostgresDb, sqlite::SqliteDb,
 };
 use std::{
     path::Path,
@@ -54,6 +55,7 @@ pub struct Db {
 #[derive(Clone, Debug)]
 enum Engine {
     Sqlite(SqliteDb),
+    Postgres(PostgresDb),
 }
 
 impl Db {
@@ -76,6 +78,35 @@ impl Db {
             tokio::task::spawn_blocking(move || SqliteDb::open(name, &path, durability, &migrations, counted));
         let sqlite = opening.await.unwrap_or(Err(DbError::Abandoned))?;
         Ok(Self { name, engine: Engine::Sqlite(sqlite), clock, ids, counters })
+    }
+
+    /// Opens a PostgreSQL database, and brings the schema of that name up to date; several processes may do so at once.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or the schema is newer than this program.
+    pub async fn open_postgres(
+        name: &'static str,
+        url: &str,
+        durability: Durability,
+        migrations: &[Migration],
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Self, DbError> {
+        let postgres = PostgresDb::open(name, url, durability, migrations).await?;
+        let counters = Arc::new(Counters::default());
+        Ok(Self { name, engine: Engine::Postgres(postgres), clock, ids, counters })
+    }
+
+    /// Takes the database for this process alone, as long as the answer lives. `None`: another process has it. A SQLite
+    /// file is kept by a lock on its folder instead.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn claim(&self) -> Result<Option<ExclusiveUse>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(Some(ExclusiveUse::nothing_to_hold())),
+            Engine::Postgres(postgres) => postgres.claim(self.name).await,
+        }
     }
 
     /// The database's name, for logs and metrics.
@@ -131,6 +162,7 @@ impl Db {
     {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write_then(work, after).await,
+            Engine::Postgres(postgres) => postgres.write_then(Arc::clone(&self.counters), work, after).await,
         }
     }
 
@@ -142,6 +174,7 @@ impl Db {
         self.counters.count_statement();
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.all(statement).await,
+            Engine::Postgres(postgres) => postgres.all(statement).await,
         }
     }
 
@@ -157,6 +190,7 @@ impl Db {
     pub async fn close(&self) {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close(),
         }
     }
 }

@@ -3,9 +3,18 @@
 /// A failure of the database or of reaching it: infrastructure, never a refusal by the domain.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The engine refused a statement or a connection.
+    /// SQLite refused a statement or a file.
     #[error("the database failed")]
-    Engine(#[from] rusqlite::Error),
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL refused a statement, or the session broke.
+    #[error("the database failed")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The address does not read.
+    #[error("not the address of a database: {0}")]
+    Address(String),
+    /// No session could be had in time.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     /// The schema was made by a newer program.
     #[error("{database} was written by a newer version of this program; start that version, or restore a backup")]
     NewerSchema {
@@ -34,5 +43,19 @@ impl DbError {
     /// Wraps a decoding failure of stored data.
     pub fn corrupt(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Corrupt { what, source: source.into() }
+    }
+
+    /// A statement whose placeholders and values do not match: a mistake in the program.
+    pub(crate) fn unbound(text: &str) -> Self {
+        Self::corrupt("a statement of this program", format!("its values do not match its placeholders: {text}"))
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for DbError {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        match error {
+            deadpool_postgres::PoolError::Backend(error) => Self::Postgres(error),
+            other => Self::Unreachable(other.to_string()),
+        }
     }
 }

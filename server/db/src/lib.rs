@@ -1,14 +1,15 @@
 //! The database under every store: one [`Db`] to read and write, whatever engine is behind it.
 //!
 //! A unit of work is a closure over a [`Tx`]; its statements commit together or not at all. One SQL text with `$1`
-//! placeholders serves every engine ([`Statement`]). SQLite is the engine of the embedded default; [`Tx`] and [`Db`]
-//! are enums so that PostgreSQL joins as a second variant. Time and ids come from here ([`Clock`], [`IdSource`]) so
-//! that nothing else reads them from the surroundings. This crate knows nothing of messages, sagas or any domain.
+//! placeholders serves every engine ([`Statement`]): SQLite, the embedded default, and PostgreSQL. Time and ids come from
+//! here ([`Clock`], [`IdSource`]) so that nothing else reads them from the surroundings. This crate knows nothing of messages, sagas or any domain.
 
 mod clock;
 mod database;
+mod dialect;
 mod error;
 mod migration;
+mod postgres;
 mod row;
 mod sqlite;
 mod statement;
@@ -18,6 +19,7 @@ pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
 pub use database::{Counters, Db};
 pub use error::DbError;
 pub use migration::Migration;
+pub use postgres::ExclusiveUse;
 pub use row::{Column, Record, Row};
 pub use sqlite::{Durability, GROUP_COMMIT_MAX};
 pub use statement::{Statement, Value, sql};

@@ -1,8 +1,12 @@
 //! Schema changes: forward only, each run once, in one transaction.
 
-use crate::DbError;
+use crate::{
+    DbError,
+    dialect::{POSTGRES_PRELUDE, postgres_schema},
+};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
+use tokio_postgres::Client;
 
 /// One step of a schema. Each crate that owns tables has a range of versions of its own.
 #[derive(Clone, Copy, Debug)]
@@ -11,8 +15,25 @@ pub struct Migration {
     pub version: i64,
     /// What it is for.
     pub description: &'static str,
-    /// The text for SQLite.
-    pub sqlite: &'static str,
+    /// The text, for both engines: types are `bigint`, `text` and `uuid`. PostgreSQL reads it without `without rowid`.
+    pub sql: &'static str,
+}
+
+const TABLE: &str =
+    "create table if not exists schema_migration (version bigint primary key, description text not null)";
+
+/// The steps that are still to be done, in order.
+fn missing<'m>(
+    database: &str,
+    migrations: &'m [Migration],
+    applied: &BTreeSet<i64>,
+) -> Result<Vec<&'m Migration>, DbError> {
+    if applied.iter().any(|version| !migrations.iter().any(|step| step.version == *version)) {
+        return Err(DbError::NewerSchema { database: database.to_owned() });
+    }
+    let mut missing: Vec<_> = migrations.iter().filter(|step| !applied.contains(&step.version)).collect();
+    missing.sort_by_key(|step| step.version);
+    Ok(missing)
 }
 
 /// Brings a SQLite schema up to date.
@@ -23,24 +44,40 @@ pub(crate) fn migrate_sqlite(
 ) -> Result<(), DbError> {
     // The write lock first: another process that starts at the same time waits here and then finds nothing to do.
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    tx.execute_batch(
-        "create table if not exists schema_migration (version integer primary key, description text not null)",
-    )?;
+    tx.execute_batch(TABLE)?;
     let applied: BTreeSet<i64> = {
         let mut query = tx.prepare("select version from schema_migration")?;
         query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
     };
-    if applied.iter().any(|version| !migrations.iter().any(|step| step.version == *version)) {
-        return Err(DbError::NewerSchema { database: database.to_owned() });
-    }
-    let mut missing: Vec<_> = migrations.iter().filter(|step| !applied.contains(&step.version)).collect();
-    missing.sort_by_key(|step| step.version);
-    for step in missing {
-        tx.execute_batch(step.sqlite)?;
+    for step in missing(database, migrations, &applied)? {
+        tx.execute_batch(step.sql)?;
         tx.execute(
             "insert into schema_migration (version, description) values ($1, $2)",
             (step.version, step.description),
         )?;
     }
     Ok(tx.commit()?)
+}
+
+/// Brings a PostgreSQL schema up to date, making it when it is not there.
+pub(crate) async fn migrate_postgres(
+    client: &mut Client,
+    schema: &'static str,
+    migrations: &[Migration],
+) -> Result<(), DbError> {
+    let tx = client.transaction().await?;
+    // The lock first: another instance that starts at the same time waits here and then finds nothing to do.
+    tx.execute("select pg_advisory_xact_lock(hashtext($1))", &[&format!("tramline migration {schema}")]).await?;
+    tx.batch_execute(&format!("create schema if not exists {schema}; {TABLE}; {POSTGRES_PRELUDE}")).await?;
+    let rows = tx.query("select version from schema_migration", &[]).await?;
+    let applied = rows.iter().map(|row| row.try_get(0)).collect::<Result<BTreeSet<i64>, _>>()?;
+    for step in missing(schema, migrations, &applied)? {
+        tx.batch_execute(&postgres_schema(step.sql)).await?;
+        tx.execute(
+            "insert into schema_migration (version, description) values ($1, $2)",
+            &[&step.version, &step.description],
+        )
+        .await?;
+    }
+    Ok(tx.commit().await?)
 }

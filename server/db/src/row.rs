@@ -1,16 +1,67 @@
 //! Reads rows into types, whichever engine they come from.
 
 use crate::DbError;
-use rusqlite::types::FromSql;
+use tokio_postgres::types::{FromSql, Type};
+use uuid::Uuid;
 
 /// A row of an answer.
-#[derive(Debug)]
-pub struct Row<'r>(&'r rusqlite::Row<'r>);
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'r>(Source<'r>);
+
+#[derive(Clone, Copy, Debug)]
+enum Source<'r> {
+    Sqlite(&'r rusqlite::Row<'r>),
+    Postgres(&'r tokio_postgres::Row),
+}
 
 /// A type that a column can be read as: `i64`, `String`, `Uuid` and options of them.
-pub trait Column: FromSql {}
+pub trait Column: rusqlite::types::FromSql + Sized {
+    /// Reads a column of a PostgreSQL row.
+    #[doc(hidden)]
+    fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error>;
+}
 
-impl<T: FromSql> Column for T {}
+/// An integer of any width.
+struct Integer(i64);
+
+impl<'a> FromSql<'a> for Integer {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let wide = match *kind {
+            Type::INT2 => i16::from_sql(kind, raw)?.into(),
+            Type::INT4 => i32::from_sql(kind, raw)?.into(),
+            _ => i64::from_sql(kind, raw)?,
+        };
+        Ok(Self(wide))
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::INT2 | Type::INT4 | Type::INT8)
+    }
+}
+
+impl Column for i64 {
+    fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+        row.try_get::<_, Integer>(index).map(|integer| integer.0)
+    }
+}
+
+impl Column for Option<i64> {
+    fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+        row.try_get::<_, Option<Integer>>(index).map(|integer| integer.map(|integer| integer.0))
+    }
+}
+
+macro_rules! column {
+    ($($type:ty),*) => {$(
+        impl Column for $type {
+            fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+                row.try_get(index)
+            }
+        }
+    )*};
+}
+
+column!(String, Option<String>, Uuid, Option<Uuid>);
 
 /// A type that a row can be read as. Write it with [`crate::record!`], or use a tuple.
 pub trait Record: Sized + Send + 'static {
@@ -23,7 +74,11 @@ pub trait Record: Sized + Send + 'static {
 
 impl<'r> Row<'r> {
     pub(crate) const fn sqlite(row: &'r rusqlite::Row<'r>) -> Self {
-        Self(row)
+        Self(Source::Sqlite(row))
+    }
+
+    pub(crate) const fn postgres(row: &'r tokio_postgres::Row) -> Self {
+        Self(Source::Postgres(row))
     }
 
     /// The column of that name.
@@ -31,7 +86,14 @@ impl<'r> Row<'r> {
     /// # Errors
     /// When it is missing or of another type.
     pub fn named<T: Column>(&self, name: &str) -> Result<T, DbError> {
-        Ok(self.0.get(name)?)
+        match self.0 {
+            Source::Sqlite(row) => Ok(row.get(name)?),
+            Source::Postgres(row) => {
+                let index = row.columns().iter().position(|column| column.name() == name);
+                let index = index.ok_or_else(|| DbError::corrupt("a row", format!("there is no column {name}")))?;
+                Ok(T::postgres(row, index)?)
+            }
+        }
     }
 
     /// The column at that place, counted from 0.
@@ -39,7 +101,10 @@ impl<'r> Row<'r> {
     /// # Errors
     /// When it is missing or of another type.
     pub fn at<T: Column>(&self, index: usize) -> Result<T, DbError> {
-        Ok(self.0.get(index)?)
+        match self.0 {
+            Source::Sqlite(row) => Ok(row.get(index)?),
+            Source::Postgres(row) => Ok(T::postgres(row, index)?),
+        }
     }
 }
 

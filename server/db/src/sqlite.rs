@@ -5,7 +5,12 @@
 //! commits once. Callers hear of success only after the commit (group commit, as in DeWitt et al., SIGMOD 1984).
 //! Statements run on that thread without a switch between threads, so a unit of work costs microseconds.
 
-use crate::{BoxFuture, Counters, DbError, Migration, Record, Row, Statement, Tx, Value, migration::migrate_sqlite};
+use crate::{
+    BoxFuture, Counters, DbError, Migration, Record, Row, Statement, Tx, Value,
+    dialect::{Dialect, Take, Translated, translated},
+    migration::migrate_sqlite,
+    statement::Bound,
+};
 use futures_util::FutureExt as _;
 use rusqlite::{Connection, OpenFlags, config::DbConfig, types::ToSqlOutput};
 use std::{
@@ -173,14 +178,16 @@ fn tune(connection: &Connection) -> Result<(), DbError> {
 }
 
 pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<u64, DbError> {
-    let mut prepared = connection.prepare_cached(statement.text)?;
-    bind(&mut prepared, statement)?;
+    let translated = translated(statement.text, Dialect::Sqlite);
+    let mut prepared = connection.prepare_cached(&translated.text)?;
+    bind(&mut prepared, statement, &translated)?;
     Ok(prepared.raw_execute()? as u64)
 }
 
 pub(crate) fn all<R: Record>(connection: &Connection, statement: &Statement) -> Result<Vec<R>, DbError> {
-    let mut prepared = connection.prepare_cached(statement.text)?;
-    bind(&mut prepared, statement)?;
+    let translated = translated(statement.text, Dialect::Sqlite);
+    let mut prepared = connection.prepare_cached(&translated.text)?;
+    bind(&mut prepared, statement, &translated)?;
     let mut rows = prepared.raw_query();
     let mut records = Vec::new();
     while let Some(row) = rows.next()? {
@@ -190,15 +197,41 @@ pub(crate) fn all<R: Record>(connection: &Connection, statement: &Statement) -> 
 }
 
 /// Gives each `$n` the n-th value. To SQLite `$2` is a name, whose place is that of its first use in the text.
-fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement) -> Result<(), DbError> {
+fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement, translated: &Translated) -> Result<(), DbError> {
     for place in 1..=prepared.parameter_count() {
         let number: Option<usize> =
             prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
-        let value = number.and_then(|number| statement.values.get(number.checked_sub(1)?));
-        let value = value.ok_or(rusqlite::Error::InvalidParameterCount(statement.values.len(), place))?;
-        prepared.raw_bind_parameter(place, value)?;
+        let index = number.and_then(|number| number.checked_sub(1)).ok_or_else(|| DbError::unbound(statement.text))?;
+        match (statement.bound.get(index), translated.takes.get(index)) {
+            (Some(Bound::One(value)), Some(Take::Value(_))) => prepared.raw_bind_parameter(place, value)?,
+            (Some(Bound::Rows(rows)), Some(Take::List(_, columns))) => {
+                prepared.raw_bind_parameter(
+                    place,
+                    json_rows(rows, *columns).ok_or_else(|| DbError::unbound(statement.text))?,
+                )?;
+            }
+            _ => return Err(DbError::unbound(statement.text)),
+        }
     }
     Ok(())
+}
+
+/// Rows as SQLite reads them with `json_each`. `None` when a row has another number of columns.
+fn json_rows(rows: &[Vec<Value>], columns: usize) -> Option<String> {
+    let fits = rows.iter().all(|row| row.len() == columns);
+    let rows = rows.iter().map(|row| {
+        serde_json::Value::Array(
+            row.iter()
+                .map(|value| match value {
+                    Value::Int(value) => serde_json::json!(value),
+                    Value::Text(value) => serde_json::json!(value),
+                    Value::Uuid(value) => serde_json::json!(value.map(|id| id.simple().to_string())),
+                })
+                .collect(),
+        )
+    });
+    let json = serde_json::Value::Array(rows.collect()).to_string();
+    fits.then_some(json)
 }
 
 impl rusqlite::ToSql for Value {
@@ -293,7 +326,7 @@ mod tests {
     const SCHEMA: &[Migration] = &[Migration {
         version: 1,
         description: "notes",
-        sqlite: "create table note (id integer primary key, text text not null)",
+        sql: "create table note (id integer primary key, text text not null)",
     }];
 
     async fn open(folder: &Path, migrations: &[Migration]) -> Result<crate::Db, DbError> {
@@ -348,8 +381,7 @@ mod tests {
     #[tokio::test]
     async fn a_newer_schema_is_refused() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let newer =
-            [SCHEMA[0], Migration { version: 2, description: "more", sqlite: "create table more (id integer)" }];
+        let newer = [SCHEMA[0], Migration { version: 2, description: "more", sql: "create table more (id integer)" }];
         open(folder.path(), &newer).await.expect("it opens").close().await;
         assert!(matches!(open(folder.path(), SCHEMA).await, Err(DbError::NewerSchema { .. })));
     }

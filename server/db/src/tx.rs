@@ -1,11 +1,12 @@
 //! A transaction in progress.
 
-use crate::{Counters, DbError, Record, Statement, sqlite};
+use crate::{Counters, DbError, Record, Row, Statement, UtcMicros, postgres::Session, sql, sqlite};
 use std::sync::Arc;
 
 /// A transaction of whichever engine the database has. Only the owner of the unit of work commits it.
 ///
-/// Its methods are async because an engine on another machine makes them wait. SQLite answers at once.
+/// Its methods are async because an engine on another machine makes them wait. SQLite answers at once. After a statement
+/// that failed the unit of work must fail too: PostgreSQL takes no further statement.
 #[derive(Debug)]
 pub struct Tx {
     engine: Engine,
@@ -15,6 +16,7 @@ pub struct Tx {
 #[derive(Debug)]
 enum Engine {
     Sqlite(rusqlite::Connection),
+    Postgres(Session),
 }
 
 impl Tx {
@@ -22,15 +24,19 @@ impl Tx {
         Self { engine: Engine::Sqlite(connection), counters }
     }
 
+    pub(crate) const fn postgres(session: Session, counters: Arc<Counters>) -> Self {
+        Self { engine: Engine::Postgres(session), counters }
+    }
+
     /// Runs a statement and tells how many rows it changed.
     ///
     /// # Errors
     /// When the engine refuses it.
-    #[expect(clippy::unused_async, reason = "an engine on another machine waits here")]
     pub async fn execute(&mut self, statement: Statement) -> Result<u64, DbError> {
         self.counters.count_statement();
-        match &self.engine {
+        match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::execute(connection, &statement),
+            Engine::Postgres(session) => session.execute(&statement, &self.counters).await,
         }
     }
 
@@ -38,11 +44,14 @@ impl Tx {
     ///
     /// # Errors
     /// When the engine refuses it or a row is not an `R`.
-    #[expect(clippy::unused_async, reason = "an engine on another machine waits here")]
     pub async fn all<R: Record>(&mut self, statement: Statement) -> Result<Vec<R>, DbError> {
         self.counters.count_statement();
-        match &self.engine {
+        match &mut self.engine {
             Engine::Sqlite(connection) => sqlite::all(connection, &statement),
+            Engine::Postgres(session) => {
+                let rows = session.rows(&statement, &self.counters).await?;
+                rows.iter().map(|row| R::read(&Row::postgres(row))).collect()
+            }
         }
     }
 
@@ -54,7 +63,20 @@ impl Tx {
         Ok(self.all(statement).await?.pop())
     }
 
-    /// Runs a statement that steers the transaction itself: begin, savepoint, commit.
+    /// The present moment by the database's own clock: the one that all of its users share, for leases.
+    ///
+    /// # Errors
+    /// When the engine does not answer.
+    pub async fn database_now(&mut self) -> Result<UtcMicros, DbError> {
+        let text = match &self.engine {
+            Engine::Sqlite(_) => "select cast(unixepoch('subsec') * 1000000 as integer)",
+            Engine::Postgres(_) => "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
+        };
+        let row: Option<(i64,)> = self.optional(sql(text)).await?;
+        Ok(UtcMicros(row.map_or(0, |(now,)| now)))
+    }
+
+    /// Runs a statement that steers a SQLite transaction: begin, savepoint, commit.
     pub(crate) fn control(&mut self, text: &'static str) -> Result<(), DbError> {
         self.counters.count_statement();
         match &self.engine {
@@ -62,6 +84,22 @@ impl Tx {
                 connection.prepare_cached(text)?.execute([])?;
                 Ok(())
             }
+            Engine::Postgres(_) => Err(DbError::Abandoned),
+        }
+    }
+
+    /// Commits a PostgreSQL transaction.
+    pub(crate) async fn commit(self) -> Result<(), DbError> {
+        match self.engine {
+            Engine::Postgres(session) => session.commit(&self.counters).await,
+            Engine::Sqlite(_) => Err(DbError::Abandoned),
+        }
+    }
+
+    /// Undoes a PostgreSQL transaction.
+    pub(crate) async fn roll_back(self) {
+        if let Engine::Postgres(session) = self.engine {
+            session.roll_back().await;
         }
     }
 }

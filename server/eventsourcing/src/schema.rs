@@ -6,11 +6,11 @@ use tramline_db::Migration;
 pub const MIGRATIONS: &[Migration] = &[Migration {
     version: 300,
     description: "eventsourcing: events and snapshots",
-    sqlite: "
+    sql: "
 -- Every event of every aggregate. The key makes a version unique: that is the optimistic lock.
 create table event (
     aggregate_kind text not null,
-    aggregate_id blob not null,
+    aggregate_id uuid not null,
     version bigint not null,
     event_kind text not null,
     payload text not null,
@@ -21,7 +21,7 @@ create table event (
 -- The newest snapshot per aggregate: only a shortcut, always rebuilt from events.
 create table snapshot (
     aggregate_kind text not null,
-    aggregate_id blob not null,
+    aggregate_id uuid not null,
     version bigint not null,
     payload text not null,
     primary key (aggregate_kind, aggregate_id)

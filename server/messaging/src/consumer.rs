@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tramline_db::{BoxFuture, DbError, sql};
+use tramline_db::{BoxFuture, DbError, Value, sql, values};
 use uuid::Uuid;
 
 /// Messages per transaction: enough to share the commit, few enough that a failure repeats little.
@@ -202,7 +202,7 @@ impl<H: Handler> Consumer<H> {
         let moves = self.moves(batches);
         let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
         let (handler, group) = (Arc::clone(&self.handler), self.group);
-        let (to_move, streams, count) = (moves_json(&moves), moves.len(), batch.len());
+        let (to_move, streams, count) = (move_rows(&moves), moves.len(), batch.len());
         let effect = self
             .messaging
             .transact::<_, HandlerError, _>(traceparent, move |work| {
@@ -228,7 +228,7 @@ impl<H: Handler> Consumer<H> {
     ) -> Result<(), HandlerError> {
         tracing::error!(group = self.group, stream = %stream, seq = record.seq, message.id = %record.id, reason, "a message is parked");
         let moves = self.moves(&[(stream.clone(), vec![Arc::clone(record)])]);
-        let (to_move, group) = (moves_json(&moves), self.group);
+        let (to_move, group) = (move_rows(&moves), self.group);
         let (stream, parked, reason) = (stream.clone(), Arc::clone(record), reason.to_owned());
         self.messaging
             .transact::<_, HandlerError, _>(None, move |work| {
@@ -282,22 +282,28 @@ async fn until(moment: Option<Instant>) {
     }
 }
 
-fn moves_json(moves: &[(StreamId, i64, i64)]) -> String {
-    let rows = moves
-        .iter()
-        .map(|(stream, from, to)| serde_json::json!([stream.source, *stream.channel, stream.partition, from, to]));
-    serde_json::Value::Array(rows.collect()).to_string()
+fn move_rows(moves: &[(StreamId, i64, i64)]) -> Vec<Vec<Value>> {
+    let row = |(stream, from, to): &(StreamId, i64, i64)| {
+        values![stream.source, &*stream.channel, stream.partition, *from, *to]
+    };
+    moves.iter().map(row).collect()
 }
 
 /// Compare-and-set of every offset: one that stands elsewhere means that somebody else owns the stream now, or that a
 /// message is missing or repeated. Then nothing of the batch may stand.
-async fn move_offsets(work: &mut UnitOfWork<'_>, group: &str, moves: String, count: usize) -> Result<(), HandlerError> {
+async fn move_offsets(
+    work: &mut UnitOfWork<'_>,
+    group: &str,
+    moves: Vec<Vec<Value>>,
+    count: usize,
+) -> Result<(), HandlerError> {
     let moved = work.tx.execute(
-        sql("update consumer_offset set last_seq = move.value->>4 \
-             from json_each($1) as move \
-             where consumer_group = $2 and source = move.value->>0 and channel = move.value->>1 \
-             and partition_no = move.value->>2 and last_seq = move.value->>3")
-        .bind(moves)
+        sql("update consumer_offset set last_seq = move.until \
+             from rows($1: source text, channel text, partition_no bigint, since bigint, until bigint) as move \
+             where consumer_group = $2 and consumer_offset.source = move.source \
+             and consumer_offset.channel = move.channel and consumer_offset.partition_no = move.partition_no \
+             and last_seq = move.since")
+        .rows(moves)
         .bind(group),
     );
     let moved = moved.await?;
@@ -310,8 +316,7 @@ async fn load_offsets(
     group: &'static str,
     streams: Vec<StreamId>,
 ) -> Result<HashMap<StreamId, i64>, DbError> {
-    let wanted: Vec<_> = streams.iter().map(|id| serde_json::json!([id.source, *id.channel, id.partition])).collect();
-    let wanted = serde_json::Value::Array(wanted).to_string();
+    let wanted: Vec<_> = streams.iter().map(|id| values![id.source, &*id.channel, id.partition]).collect();
     let rows: Vec<(String, String, i64, i64)> =
         messaging
             .db()
@@ -319,9 +324,10 @@ async fn load_offsets(
                 Box::pin(async move {
                     tx.execute(
                         sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq) \
-                         select $2, value->>0, value->>1, value->>2, 0 from json_each($1) where true \
+                         select $2, new.source, new.channel, new.partition_no, 0 \
+                         from rows($1: source text, channel text, partition_no bigint) as new where true \
                          on conflict (consumer_group, source, channel, partition_no) do nothing")
-                        .bind(wanted)
+                        .rows(wanted)
                         .bind(group),
                     )
                     .await?;

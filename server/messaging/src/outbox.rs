@@ -2,7 +2,7 @@
 
 use crate::{Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of, relay::RelaySignal};
 use std::{collections::BTreeMap, sync::Arc};
-use tramline_db::{BoxFuture, Db, DbError, Statement, Tx, UtcMicros, sql};
+use tramline_db::{BoxFuture, Db, DbError, Statement, Tx, UtcMicros, sql, values};
 use uuid::Uuid;
 
 /// A service's database with its outbox: where units of work begin. Cheap to clone.
@@ -61,16 +61,15 @@ impl UnitOfWork<'_> {
                 *next
             });
             let headers_json = serde_json::to_string(&headers).map_err(|error| DbError::corrupt("headers", error))?;
-            let (id_hex, key_hex) = (id.simple().to_string(), key.simple().to_string());
-            rows.push(serde_json::json!([channel, partition, seq, id_hex, key_hex, headers_json, payload]));
+            rows.push(values![channel, partition, seq, id, key, headers_json, payload.as_str()]);
             let stream = StreamId { source: self.db.name(), channel: channel.into(), partition };
             records.push((stream, Arc::new(Record { seq, id, key, headers, payload, recorded_at: self.now })));
         }
         let inserted = self.tx.execute(
             sql("insert into outbox (channel, partition_no, seq, message_id, message_key, headers, payload, recorded_at) \
-                 select value->>0, value->>1, value->>2, unhex(value->>3), unhex(value->>4), value->>5, value->>6, $2 \
-                 from json_each($1)")
-            .bind(serde_json::Value::Array(rows).to_string())
+                 select new.channel, new.partition_no, new.seq, new.id, new.key, new.headers, new.payload, $2 \
+                 from rows($1: channel text, partition_no bigint, seq bigint, id uuid, key uuid, headers text, payload text) as new")
+            .rows(rows)
             .bind(self.now),
         );
         inserted.await?;
@@ -83,16 +82,16 @@ impl UnitOfWork<'_> {
         counts: &BTreeMap<(Channel, u16), i64>,
     ) -> Result<BTreeMap<(Channel, u16), i64>, DbError> {
         // In the order of the key, so that two transactions can never wait for each other.
-        let wanted: Vec<_> =
-            counts.iter().map(|((channel, partition), n)| serde_json::json!([channel, partition, n])).collect();
+        let wanted: Vec<_> = counts.iter().map(|((channel, partition), n)| values![*channel, *partition, *n]).collect();
         let rows: Vec<(String, i64, i64)> = self
             .tx
             .all(
                 sql("insert into outbox_head (channel, partition_no, last_seq) \
-                     select value->>0, value->>1, value->>2 from json_each($1) where true \
+                     select new.channel, new.partition_no, new.count \
+                     from rows($1: channel text, partition_no bigint, count bigint) as new where true \
                      on conflict (channel, partition_no) do update set last_seq = outbox_head.last_seq + excluded.last_seq \
                      returning channel, partition_no, last_seq")
-                .bind(serde_json::Value::Array(wanted).to_string()),
+                .rows(wanted),
             )
             .await?;
         Ok(counts
@@ -203,14 +202,13 @@ impl OutboxRow {
 
 /// Everything after the marks, in order per stream, at most `limit` rows.
 pub(crate) fn outbox_after(marks: &[(StreamId, i64)], limit: i64) -> Statement {
-    let marks: Vec<_> =
-        marks.iter().map(|(stream, seq)| serde_json::json!([*stream.channel, stream.partition, seq])).collect();
+    let marks = marks.iter().map(|(stream, seq)| values![&*stream.channel, stream.partition, *seq]);
     sql("select o.channel, o.partition_no, o.seq, o.message_id, o.message_key, o.headers, o.payload, o.recorded_at \
-         from json_each($1) as mark \
-         join outbox as o on o.channel = mark.value->>0 and o.partition_no = mark.value->>1 and o.seq > mark.value->>2 \
+         from rows($1: channel text, partition_no bigint, seq bigint) as mark \
+         join outbox as o on o.channel = mark.channel and o.partition_no = mark.partition_no and o.seq > mark.seq \
          order by o.channel, o.partition_no, o.seq \
          limit $2")
-    .bind(serde_json::Value::Array(marks).to_string())
+    .rows(marks)
     .bind(limit)
 }
 

@@ -3,21 +3,22 @@
 use tramline_db::Migration;
 
 /// Run these in every database that sends or consumes messages.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 100,
-    description: "messaging: outbox, offsets and parking lot",
-    sqlite: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 100,
+        description: "messaging: outbox, offsets and parking lot",
+        sql: "
 -- The number of partitions that the numbers below were given for; checked at each start.
 create table messaging_layout (
-    id integer primary key check (id = 1),
-    partitions integer not null
+    id bigint primary key check (id = 1),
+    partitions bigint not null
 );
 
 -- The last number given out, per stream. Its row is locked until the transaction ends, so numbers have no gaps
 -- and follow the order of commits.
 create table outbox_head (
     channel text not null,
-    partition_no integer not null,
+    partition_no bigint not null,
     last_seq bigint not null,
     primary key (channel, partition_no)
 ) without rowid;
@@ -25,10 +26,10 @@ create table outbox_head (
 -- What was sent, in order per stream. The relay reads it; nothing marks or deletes single rows.
 create table outbox (
     channel text not null,
-    partition_no integer not null,
+    partition_no bigint not null,
     seq bigint not null,
-    message_id blob not null,
-    message_key blob not null,
+    message_id uuid not null,
+    message_key uuid not null,
     headers text not null,
     payload text not null,
     recorded_at bigint not null,
@@ -40,7 +41,7 @@ create table consumer_offset (
     consumer_group text not null,
     source text not null,
     channel text not null,
-    partition_no integer not null,
+    partition_no bigint not null,
     last_seq bigint not null,
     primary key (consumer_group, source, channel, partition_no)
 ) without rowid;
@@ -50,17 +51,45 @@ create table parked_message (
     consumer_group text not null,
     source text not null,
     channel text not null,
-    partition_no integer not null,
+    partition_no bigint not null,
     seq bigint not null,
-    message_id blob not null,
-    message_key blob not null,
+    message_id uuid not null,
+    message_key uuid not null,
     headers text not null,
     payload text not null,
     reason text not null,
-    attempts integer not null,
+    attempts bigint not null,
     parked_at bigint not null,
     primary key (consumer_group, source, channel, partition_no, seq)
 ) without rowid;
 create index parked_message_key on parked_message (consumer_group, message_key);
 ",
-}];
+    },
+    Migration {
+        version: 101,
+        description: "messaging: leases and their fencing tokens",
+        sql: "
+-- Who may work on which slot of a task, such as a partition of a consumer group, and until when by the clock of this
+-- database. The epoch rises with each new owner: it is the fencing token.
+create table lease (
+    task text not null,
+    slot bigint not null,
+    owner uuid not null,
+    epoch bigint not null,
+    expires_at bigint not null,
+    primary key (task, slot)
+) without rowid;
+
+-- The processes that would take slots of a task, each until its time is up.
+create table lease_member (
+    task text not null,
+    owner uuid not null,
+    expires_at bigint not null,
+    primary key (task, owner)
+) without rowid;
+
+-- The newest owner that touched the offset: one with an older epoch can no longer move it.
+alter table consumer_offset add column epoch bigint not null default 0;
+",
+    },
+];

@@ -70,11 +70,8 @@ impl OrderRow {
             state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
             rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
             last_refusal: None,
-            coordination: if self.coordination == "choreography" {
-                Coordination::Choreography
-            } else {
-                Coordination::Orchestration
-            },
+            coordination: Coordination::parse(&self.coordination)
+                .ok_or_else(|| DbError::corrupt("an order's coordination", self.coordination))?,
             saga_id: self.saga_id.map(SagaId),
             version: Version(self.version),
             created_at: timestamp(self.created_at),
@@ -87,20 +84,20 @@ fn timestamp(micros: i64) -> Timestamp {
     Timestamp(UtcMicros(micros).to_rfc3339())
 }
 
-pub(crate) fn customers_by_ids(hex_ids: String) -> Statement {
+pub(crate) fn customers_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
     sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, c.created_at, \
          coalesce(n.order_count, 0) as order_count \
          from customer_view as c left join customer_order_count as n on n.customer_id = c.customer_id \
-         where c.customer_id in (select unhex(value) from json_each($1))")
-    .bind(hex_ids)
+         where c.customer_id in (select wanted.id from rows($1: id uuid) as wanted)")
+    .column(ids)
 }
 
-pub(crate) fn orders_by_ids(hex_ids: String) -> Statement {
+pub(crate) fn orders_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
     sql("select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.coordination, \
          o.saga_id, o.version, o.created_at, o.updated_at \
          from order_view as o left join customer_view as c on c.customer_id = o.customer_id \
-         where o.order_id in (select unhex(value) from json_each($1))")
-    .bind(hex_ids)
+         where o.order_id in (select wanted.id from rows($1: id uuid) as wanted)")
+    .column(ids)
 }
 
 /// Customers whose name contains `q`.

@@ -11,10 +11,10 @@ pub fn migrations() -> Vec<Migration> {
 const OWN: &[Migration] = &[Migration {
     version: 1_000,
     description: "order-history: the view",
-    sqlite: "
+    sql: "
 -- A customer as the newest event heard of left it.
 create table customer_view (
-    customer_id blob not null primary key,
+    customer_id uuid not null primary key,
     name text not null,
     -- The name in lower case, for searching.
     name_folded text not null,
@@ -28,19 +28,19 @@ create index customer_view_created on customer_view (created_at, customer_id);
 
 -- How many orders each customer has. Apart from the customer, who may be heard of later.
 create table customer_order_count (
-    customer_id blob not null primary key,
+    customer_id uuid not null primary key,
     order_count bigint not null
 ) without rowid;
 
 -- An order as the newest event heard of left it.
 create table order_view (
-    order_id blob not null primary key,
-    customer_id blob not null,
+    order_id uuid not null primary key,
+    customer_id uuid not null,
     total bigint not null,
     state text not null,
     rejection_reason text,
     coordination text not null,
-    saga_id blob,
+    saga_id uuid,
     version bigint not null,
     created_at bigint not null,
     updated_at bigint not null

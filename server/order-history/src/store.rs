@@ -4,10 +4,9 @@ use crate::{
     projection::Changes,
     queries::{self, CustomerRow, OrderRow},
 };
-use serde_json::json;
-use std::collections::HashMap;
-use tramline_contract::{Customer, CustomerId, Order};
-use tramline_db::{DbError, Tx, sql};
+use std::collections::{BTreeMap, HashMap};
+use tramline_contract::{Customer, CustomerId, Order, RejectionReason};
+use tramline_db::{DbError, Tx, sql, values};
 use uuid::Uuid;
 
 /// Documents that a batch changed, as they are since.
@@ -35,19 +34,17 @@ pub(crate) async fn apply(tx: &mut Tx, mut changes: Changes) -> Result<Changed, 
     read_back(tx, &changes).await
 }
 
-fn hex_list(ids: impl Iterator<Item = Uuid>) -> String {
-    json!(ids.map(|id| id.simple().to_string()).collect::<Vec<_>>()).to_string()
-}
-
 /// The versions that the view has of every aggregate in the batch.
 async fn known_versions(tx: &mut Tx, changes: &Changes) -> Result<HashMap<Uuid, i64>, DbError> {
     let rows: Vec<(Uuid, i64)> = tx
         .all(
-            sql("select order_id, version from order_view where order_id in (select unhex(value) from json_each($1)) \
+            sql("select order_id, version from order_view \
+                 where order_id in (select wanted.id from rows($1: id uuid) as wanted) \
                  union all \
-                 select customer_id, version from customer_view where customer_id in (select unhex(value) from json_each($2))")
-            .bind(hex_list(changes.orders.keys().map(|id| id.0)))
-            .bind(hex_list(changes.customers.keys().map(|id| id.0))),
+                 select customer_id, version from customer_view \
+                 where customer_id in (select wanted.id from rows($2: id uuid) as wanted)")
+            .column(changes.orders.keys().map(|id| id.0))
+            .column(changes.customers.keys().map(|id| id.0)),
         )
         .await?;
     Ok(rows.into_iter().collect())
@@ -61,30 +58,32 @@ async fn put_orders(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
         .orders
         .iter()
         .map(|(id, (version, order))| {
-            json!([
-                id.0.simple().to_string(),
-                order.customer_id.0.simple().to_string(),
+            values![
+                id.0,
+                order.customer_id.0,
                 order.total.minor(),
-                order.state,
-                order.rejection_reason,
-                order.coordination,
-                order.saga_id.map(|id| id.0.simple().to_string()),
-                version,
+                order.state.as_str(),
+                order.rejection_reason.map(RejectionReason::as_str),
+                order.coordination.as_str(),
+                order.saga_id.map(|id| id.0),
+                *version,
                 order.created_at_micros,
                 order.updated_at_micros
-            ])
+            ]
         })
         .collect();
     tx.execute(
         sql("insert into order_view (order_id, customer_id, total, state, rejection_reason, coordination, saga_id, version, \
              created_at, updated_at) \
-             select unhex(value->>0), unhex(value->>1), value->>2, value->>3, value->>4, value->>5, unhex(value->>6), \
-             value->>7, value->>8, value->>9 from json_each($1) where true \
+             select new.id, new.customer_id, new.total, new.state, new.rejection_reason, new.coordination, new.saga_id, \
+             new.version, new.created_at, new.updated_at \
+             from rows($1: id uuid, customer_id uuid, total bigint, state text, rejection_reason text, coordination text, \
+             saga_id uuid, version bigint, created_at bigint, updated_at bigint) as new where true \
              on conflict (order_id) do update set total = excluded.total, state = excluded.state, \
              rejection_reason = excluded.rejection_reason, saga_id = excluded.saga_id, version = excluded.version, \
              updated_at = excluded.updated_at \
              where excluded.version > order_view.version")
-        .bind(json!(rows).to_string()),
+        .rows(rows),
     )
     .await?;
     Ok(())
@@ -98,27 +97,28 @@ async fn put_customers(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
         .customers
         .iter()
         .map(|(id, (version, customer))| {
-            json!([
-                id.0.simple().to_string(),
-                customer.name,
+            values![
+                id.0,
+                &customer.name,
                 customer.name.to_lowercase(),
                 customer.credit_limit.minor(),
                 customer.reserved.minor(),
                 customer.paid.minor(),
-                version,
+                *version,
                 customer.created_at_micros
-            ])
+            ]
         })
         .collect();
     tx.execute(
         sql("insert into customer_view (customer_id, name, name_folded, credit_limit, reserved, paid, version, created_at) \
-             select unhex(value->>0), value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7 \
-             from json_each($1) where true \
+             select new.id, new.name, new.folded, new.credit_limit, new.reserved, new.paid, new.version, new.created_at \
+             from rows($1: id uuid, name text, folded text, credit_limit bigint, reserved bigint, paid bigint, \
+             version bigint, created_at bigint) as new where true \
              on conflict (customer_id) do update set name = excluded.name, name_folded = excluded.name_folded, \
              credit_limit = excluded.credit_limit, reserved = excluded.reserved, paid = excluded.paid, \
              version = excluded.version \
              where excluded.version > customer_view.version")
-        .bind(json!(rows).to_string()),
+        .rows(rows),
     )
     .await?;
     Ok(())
@@ -129,17 +129,18 @@ async fn count_orders(tx: &mut Tx, customers: Vec<CustomerId>) -> Result<(), DbE
     if customers.is_empty() {
         return Ok(());
     }
-    let mut counts: HashMap<CustomerId, i64> = HashMap::new();
+    // In the order of the id, so that two transactions never wait for each other.
+    let mut counts: BTreeMap<CustomerId, i64> = BTreeMap::new();
     for customer in customers {
         *counts.entry(customer).or_default() += 1;
     }
-    let rows: Vec<_> = counts.iter().map(|(id, n)| json!([id.0.simple().to_string(), n])).collect();
+    let rows: Vec<_> = counts.iter().map(|(id, n)| values![id.0, *n]).collect();
     tx.execute(
         sql("insert into customer_order_count (customer_id, order_count) \
-             select unhex(value->>0), value->>1 from json_each($1) where true \
+             select new.id, new.count from rows($1: id uuid, count bigint) as new where true \
              on conflict (customer_id) do update \
              set order_count = customer_order_count.order_count + excluded.order_count")
-        .bind(json!(rows).to_string()),
+        .rows(rows),
     )
     .await?;
     Ok(())
@@ -148,13 +149,13 @@ async fn count_orders(tx: &mut Tx, customers: Vec<CustomerId>) -> Result<(), DbE
 async fn read_back(tx: &mut Tx, changes: &Changes) -> Result<Changed, DbError> {
     let mut changed = Changed::default();
     if !changes.orders.is_empty() {
-        let ids = hex_list(changes.orders.keys().map(|id| id.0));
+        let ids = changes.orders.keys().map(|id| id.0);
         let rows: Vec<OrderRow> = tx.all(queries::orders_by_ids(ids)).await?;
         changed.orders = rows.into_iter().map(OrderRow::into_order).collect::<Result<_, _>>()?;
         changed.orders.sort_by(|left, right| left.updated_at.cmp(&right.updated_at));
     }
     if !changes.customers.is_empty() {
-        let ids = hex_list(changes.customers.keys().map(|id| id.0));
+        let ids = changes.customers.keys().map(|id| id.0);
         let rows: Vec<CustomerRow> = tx.all(queries::customers_by_ids(ids)).await?;
         changed.customers = rows.into_iter().map(CustomerRow::into_customer).collect();
     }

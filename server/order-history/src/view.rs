@@ -97,12 +97,12 @@ impl History {
     }
 
     pub(crate) async fn customer(&self, id: CustomerId, min_version: i64) -> Result<Option<Fresh<Customer>>, DbError> {
-        let hex = format!("[\"{}\"]", id.0.simple());
         self.at_least(
             min_version,
             |customer: &Customer| customer.version.0,
             || async {
-                let row: Option<CustomerRow> = self.db().optional(queries::customers_by_ids(hex.clone())).await?;
+                let row: Option<CustomerRow> =
+                    self.db().optional(queries::customers_by_ids(std::iter::once(id.0))).await?;
                 Ok(row.map(CustomerRow::into_customer))
             },
         )
@@ -110,12 +110,11 @@ impl History {
     }
 
     pub(crate) async fn order(&self, id: OrderId, min_version: i64) -> Result<Option<Fresh<Order>>, DbError> {
-        let hex = format!("[\"{}\"]", id.0.simple());
         self.at_least(
             min_version,
             |order: &Order| order.version.0,
             || async {
-                let row: Option<OrderRow> = self.db().optional(queries::orders_by_ids(hex.clone())).await?;
+                let row: Option<OrderRow> = self.db().optional(queries::orders_by_ids(std::iter::once(id.0))).await?;
                 row.map(OrderRow::into_order).transpose()
             },
         )

@@ -41,7 +41,9 @@ impl Participant for OrderParticipant {
 async fn place(work: &mut UnitOfWork<'_>, saga_id: SagaId, data: &CreateOrderData) -> Result<Reply, HandlerError> {
     let CreateOrderData { order_id, customer_id, total, coordination, .. } = *data;
     let (order, event) = Order::place(order_id, customer_id, total, coordination, saga_id, work.now);
-    store::insert(work, &order, event).await?;
+    if !store::insert(work, &order, event).await? {
+        return Err(HandlerError::Transient("the order is there already".to_owned()));
+    }
     Ok(Reply::done("OrderPlaced", &serde_json::json!({ "version": order.version })))
 }
 

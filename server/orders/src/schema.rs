@@ -11,19 +11,19 @@ pub fn migrations() -> Vec<Migration> {
 const OWN: &[Migration] = &[Migration {
     version: 1_000,
     description: "orders: orders",
-    sqlite: "
+    sql: "
 -- An order as it stands. A state that ends in PENDING is the semantic lock of the saga in saga_id.
 create table customer_order (
-    order_id blob not null primary key,
-    customer_id blob not null,
+    order_id uuid not null primary key,
+    customer_id uuid not null,
     total bigint not null check (total > 0),
     -- What was asked for when it was placed, to recognise a repeated request.
     placed_total bigint not null,
-    placed_saga_id blob not null,
+    placed_saga_id uuid not null,
     state text not null,
     rejection_reason text,
     coordination text not null,
-    saga_id blob,
+    saga_id uuid,
     version bigint not null,
     created_at bigint not null,
     updated_at bigint not null

@@ -3,13 +3,14 @@
 use crate::{
     create_order::{self, CreateOrderData},
     participant::OrderParticipant,
-    store::{self, coordination_from},
+    store,
 };
 use std::sync::Arc;
 use tramline_contract::{Coordination, CustomerId, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
 use tramline_messages::channels::ORDER_REPLIES;
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
 use tramline_sagas::Orchestrator;
+use uuid::Uuid;
 
 /// The orders service. Cheap to clone.
 #[derive(Clone)]
@@ -64,9 +65,19 @@ impl Orders {
     /// When the database fails.
     pub async fn place(&self, traceparent: Option<String>, order: NewOrder) -> Result<Placing, HandlerError> {
         let orchestrator = Arc::clone(&self.create_order);
-        self.messaging
-            .transact(traceparent, move |work| Box::pin(async move { place(work, &orchestrator, order).await }))
-            .await
+        let placed = self
+            .messaging
+            .transact(traceparent.clone(), move |work| Box::pin(async move { place(work, &orchestrator, order).await }))
+            .await;
+        match placed {
+            // Most ids are new, so it is tried first and only looked up when the id turns out to be taken.
+            Err(HandlerError::Transient(reason)) => {
+                let first =
+                    self.messaging.transact(traceparent, move |work| Box::pin(placed_before(work, order))).await?;
+                first.ok_or(HandlerError::Transient(reason))
+            }
+            other => other,
+        }
     }
 }
 
@@ -76,18 +87,22 @@ async fn place(
     order: NewOrder,
 ) -> Result<Placing, HandlerError> {
     let NewOrder { id, customer_id, total, coordination } = order;
-    let accepted = |saga_id| {
-        let (version, state) = (Version::FIRST, OrderState::Pending);
-        Placing::Accepted(OrderAccepted { id, version, state, saga_id: Some(SagaId(saga_id)) })
-    };
-    if let Some(first) = store::placed(work.tx, id).await? {
-        let same = first.customer_id == customer_id.0
-            && first.placed_total == total.minor()
-            && coordination_from(&first.coordination) == coordination;
-        return Ok(if same { accepted(first.placed_saga_id) } else { Placing::IdInUse });
-    }
     let saga_id = work.new_id();
     let data = CreateOrderData { order_id: id, customer_id, total, coordination, rejection_reason: None };
     orchestrator.start(work, saga_id, id.0, data).await?;
-    Ok(accepted(saga_id))
+    Ok(accepted(id, saga_id))
+}
+
+/// The answer to a repeated request: as the first time when it asks for the same.
+async fn placed_before(work: &mut UnitOfWork<'_>, order: NewOrder) -> Result<Option<Placing>, HandlerError> {
+    let Some(first) = store::placed(work.tx, order.id).await? else { return Ok(None) };
+    let same = first.customer_id == order.customer_id.0
+        && first.placed_total == order.total.minor()
+        && first.coordination == order.coordination.as_str();
+    Ok(Some(if same { accepted(order.id, first.placed_saga_id) } else { Placing::IdInUse }))
+}
+
+const fn accepted(id: OrderId, saga_id: Uuid) -> Placing {
+    let (version, state) = (Version::FIRST, OrderState::Pending);
+    Placing::Accepted(OrderAccepted { id, version, state, saga_id: Some(SagaId(saga_id)) })
 }

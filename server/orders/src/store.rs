@@ -61,7 +61,8 @@ impl Row {
             total: Money::from_minor(self.total),
             state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
             rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
-            coordination: coordination_from(&self.coordination),
+            coordination: Coordination::parse(&self.coordination)
+                .ok_or_else(|| DbError::corrupt("an order's coordination", self.coordination))?,
             saga_id: self.saga_id.map(SagaId),
             version: Version(self.version),
             created_at: UtcMicros(self.created_at),
@@ -70,33 +71,26 @@ impl Row {
     }
 }
 
-pub(crate) const fn coordination_name(coordination: Coordination) -> &'static str {
-    match coordination {
-        Coordination::Orchestration => "orchestration",
-        Coordination::Choreography => "choreography",
-    }
-}
-
-pub(crate) fn coordination_from(name: &str) -> Coordination {
-    if name == "choreography" { Coordination::Choreography } else { Coordination::Orchestration }
-}
-
-/// Writes a new order and sends what happened.
-pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<(), DbError> {
+/// Writes a new order and sends what happened. `false` means that the id is taken, and nothing has changed.
+pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<bool, DbError> {
     let inserted = work.tx.execute(
         sql("insert into customer_order (order_id, customer_id, total, placed_total, placed_saga_id, state, coordination, \
-             saga_id, version, created_at, updated_at) values ($1, $2, $3, $3, $4, $5, $6, $4, $7, $8, $8)")
+             saga_id, version, created_at, updated_at) values ($1, $2, $3, $3, $4, $5, $6, $4, $7, $8, $8) \
+             on conflict (order_id) do nothing")
         .bind(order.id.0)
         .bind(order.customer_id.0)
         .bind(order.total.minor())
         .bind(order.saga_id.map(|id| id.0))
         .bind(order.state.as_str())
-        .bind(coordination_name(order.coordination))
+        .bind(order.coordination.as_str())
         .bind(order.version.0)
         .bind(order.created_at),
     );
-    inserted.await?;
-    publish(work, order, event)
+    if inserted.await? == 0 {
+        return Ok(false);
+    }
+    publish(work, order, event)?;
+    Ok(true)
 }
 
 /// Writes a changed order and sends what happened. `false` means that somebody changed it meanwhile.

@@ -2,7 +2,7 @@
 
 use crate::Phase;
 use serde::{Serialize, de::DeserializeOwned};
-use tramline_db::{DbError, UtcMicros, sql};
+use tramline_db::{DbError, UtcMicros, sql, values};
 use tramline_messaging::{HandlerError, Headers, UnitOfWork};
 use uuid::Uuid;
 
@@ -148,22 +148,17 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
             .enumerate()
             .map(|(index, entry)| {
                 let headers = serde_json::to_string(&entry.headers).unwrap_or_default();
-                serde_json::json!([
-                    index + 1,
-                    entry.kind,
-                    entry.channel,
-                    entry.message_id.simple().to_string(),
-                    headers,
-                    entry.payload
-                ])
+                let number = i64::try_from(index + 1).unwrap_or(i64::MAX);
+                values![number, entry.kind, entry.channel, entry.message_id, headers, entry.payload]
             })
             .collect();
         work.tx
             .execute(
                 sql("insert into saga_log (saga_id, entry_no, kind, channel, message_id, headers, payload, recorded_at) \
-                     select $2, value->>0 + coalesce((select max(entry_no) from saga_log where saga_id = $2), 0), \
-                     value->>1, value->>2, unhex(value->>3), value->>4, value->>5, $3 from json_each($1)")
-                .bind(serde_json::Value::Array(rows).to_string())
+                     select $2, new.number + coalesce((select max(entry_no) from saga_log where saga_id = $2), 0), \
+                     new.kind, new.channel, new.message_id, new.headers, new.payload, $3 \
+                     from rows($1: number bigint, kind text, channel text, message_id uuid, headers text, payload text) as new")
+                .rows(rows)
                 .bind(self.id)
                 .bind(work.now),
             )

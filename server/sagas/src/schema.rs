@@ -6,16 +6,16 @@ use tramline_db::Migration;
 pub const MIGRATIONS: &[Migration] = &[Migration {
     version: 200,
     description: "sagas: instances and log",
-    sqlite: "
+    sql: "
 -- A run of a saga. `phase` and `step_no` are the state machine's; `pending_command` is the one whose reply is awaited.
 create table saga_instance (
-    saga_id blob not null primary key,
+    saga_id uuid not null primary key,
     saga_type text not null,
-    aggregate_id blob not null,
+    aggregate_id uuid not null,
     phase text not null,
-    step_no integer not null,
-    refused_step integer,
-    pending_command blob,
+    step_no bigint not null,
+    refused_step bigint,
+    pending_command uuid,
     data text not null,
     version bigint not null,
     started_at bigint not null,
@@ -28,11 +28,11 @@ create index saga_instance_open on saga_instance (phase, started_at) where ended
 
 -- Everything that a saga sent and received, in causal order. Only ever appended to.
 create table saga_log (
-    saga_id blob not null,
-    entry_no integer not null,
+    saga_id uuid not null,
+    entry_no bigint not null,
     kind text not null,
     channel text not null,
-    message_id blob not null,
+    message_id uuid not null,
     headers text not null,
     payload text not null,
     recorded_at bigint not null,

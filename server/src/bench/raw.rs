@@ -19,7 +19,7 @@ const ROW_BYTES: usize = 300;
 const SCHEMA: &[Migration] = &[Migration {
     version: 1,
     description: "raw rows",
-    sqlite: "create table raw (id integer primary key, body text not null)",
+    sql: "create table raw (id integer primary key, body text not null)",
 }];
 
 /// A database of the benchmark's own.

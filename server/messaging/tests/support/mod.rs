@@ -23,7 +23,7 @@ pub const GROUP: &str = "shop";
 const ARRIVALS: Migration = Migration {
     version: 1_000,
     description: "arrivals",
-    sqlite: "create table arrival (position integer primary key, sender blob not null, number bigint not null)",
+    sql: "create table arrival (position integer primary key, sender uuid not null, number bigint not null)",
 };
 
 pub async fn open(name: &'static str, folder: &Path) -> Messaging {
