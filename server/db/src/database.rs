@@ -5,7 +5,7 @@ use crate::{
     postgres::PostgresDb, sqlite::SqliteDb,
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -58,7 +58,50 @@ enum Engine {
     Postgres(PostgresDb),
 }
 
+/// Where a database is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A PostgreSQL server, as `postgres://user:password@host:port/database`.
+    Postgres(String),
+}
+
+impl Address {
+    /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
+    ///
+    /// # Errors
+    /// When it is neither. The text may hold a password, so it is not repeated.
+    pub fn parse(text: &str) -> Result<Self, DbError> {
+        if let Some(path) = text.strip_prefix("sqlite:") {
+            return Ok(Self::Sqlite(path.trim_start_matches("//").into()));
+        }
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Ok(Self::Postgres(text.to_owned()));
+        }
+        Err(DbError::Address("it must begin with sqlite: or postgres://".to_owned()))
+    }
+}
+
 impl Db {
+    /// Opens a database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened or reached, or its schema is newer than this program.
+    pub async fn open(
+        name: &'static str,
+        address: &Address,
+        durability: Durability,
+        migrations: &[Migration],
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Self, DbError> {
+        match address {
+            Address::Sqlite(path) => Self::open_sqlite(name, path, durability, migrations, clock, ids).await,
+            Address::Postgres(url) => Self::open_postgres(name, url, durability, migrations, clock, ids).await,
+        }
+    }
+
     /// Opens a SQLite file, making it when it is not there, and brings its schema up to date.
     ///
     /// # Errors

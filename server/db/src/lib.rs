@@ -16,7 +16,7 @@ mod statement;
 mod tx;
 
 pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
-pub use database::{Counters, Db};
+pub use database::{Address, Counters, Db};
 pub use error::DbError;
 pub use migration::Migration;
 pub use postgres::ExclusiveUse;

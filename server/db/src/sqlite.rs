@@ -326,12 +326,12 @@ mod tests {
     const SCHEMA: &[Migration] = &[Migration {
         version: 1,
         description: "notes",
-        sql: "create table note (id integer primary key, text text not null)",
+        sql: "create table note (id bigint primary key, text text not null)",
     }];
 
     async fn open(folder: &Path, migrations: &[Migration]) -> Result<crate::Db, DbError> {
-        let path = folder.join("notes.db");
-        crate::Db::open_sqlite("notes", &path, Durability::Full, migrations, Arc::new(SystemClock), Arc::new(SystemIds))
+        let address = crate::Address::parse(&tramline_testing::store_address(folder, "notes")).expect("it reads");
+        crate::Db::open("notes", &address, Durability::Full, migrations, Arc::new(SystemClock), Arc::new(SystemIds))
             .await
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use tramline_db::{Db, DbError, Durability, SystemClock, SystemIds, UtcMicros, sql};
+use tramline_db::{Address, Db, DbError, Durability, SystemClock, SystemIds, UtcMicros, sql};
 use tramline_eventsourcing::{Aggregate, Appended, Event, EventStore, MIGRATIONS, SNAPSHOT_EVERY};
 use uuid::Uuid;
 
@@ -35,9 +35,9 @@ impl Aggregate for Thermometer {
 }
 
 async fn open(folder: &std::path::Path) -> Db {
-    let path = folder.join("weather.db");
+    let address = Address::parse(&tramline_testing::store_address(folder, "weather")).expect("it reads");
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    Db::open_sqlite("weather", &path, Durability::Process, MIGRATIONS, clock, ids).await.expect("it opens")
+    Db::open("weather", &address, Durability::Process, MIGRATIONS, clock, ids).await.expect("it opens")
 }
 
 async fn rise(db: &Db, expected: i64, by: Vec<i64>) -> Appended {

@@ -46,10 +46,10 @@ pub async fn read_view(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrder>), D
     let customers: Vec<(Uuid, String, i64, i64, i64, i64, i64)> = db
         .all(sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, \
              coalesce(n.order_count, 0) from customer_view as c \
-             left join customer_order_count as n on n.customer_id = c.customer_id"))
+             left join customer_order_count as n on n.customer_id = c.customer_id order by c.customer_id"))
         .await?;
     let orders: Vec<(Uuid, Uuid, i64, String, i64)> =
-        db.all(sql("select order_id, customer_id, total, state, version from order_view")).await?;
+        db.all(sql("select order_id, customer_id, total, state, version from order_view order by order_id")).await?;
     let customers =
         customers.into_iter().map(|(id, name, credit_limit, reserved, paid, version, order_count)| ViewCustomer {
             id: CustomerId(id),

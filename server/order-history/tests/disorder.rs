@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use std::sync::Arc;
 use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason};
-use tramline_db::{Db, Durability, SystemClock, SystemIds, UtcMicros};
+use tramline_db::{Address, Db, Durability, SystemClock, SystemIds, UtcMicros};
 use tramline_messages::{
     customers::{CustomerChanged, CustomerEvent, CustomerSnapshot},
     orders::{OrderChanged, OrderEvent, OrderSnapshot},
@@ -78,9 +78,9 @@ fn history() -> Vec<Arc<Record>> {
 /// The view that the batches lead to.
 async fn view_of(batches: Vec<Vec<Arc<Record>>>) -> (Vec<ViewCustomer>, Vec<ViewOrder>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = folder.path().join("history.db");
+    let address = Address::parse(&tramline_testing::store_address(folder.path(), "history")).expect("it reads");
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let db = Db::open_sqlite("history", &path, Durability::Process, &migrations(), clock, ids).await.expect("it opens");
+    let db = Db::open("history", &address, Durability::Process, &migrations(), clock, ids).await.expect("it opens");
     let messaging = Messaging::open(db).await.expect("it has offsets");
     let projector = Arc::new(History::new(messaging.clone(), Uuid::nil()).projector());
     for batch in batches {

@@ -3,7 +3,7 @@
 //! Each step is refused in turn, and each reply is repeated.
 
 use std::{path::Path, sync::Arc};
-use tramline_db::{BoxFuture, Db, Durability, SystemClock, SystemIds, UtcMicros, sql};
+use tramline_db::{Address, BoxFuture, Db, Durability, SystemClock, SystemIds, UtcMicros, sql};
 use tramline_messaging::{HandlerError, Headers, Messaging, Record, UnitOfWork};
 use tramline_sagas::{
     Command, Definition, Orchestrator, Participant, Phase, Reply, ReplyHandler, define, find_instance, step,
@@ -67,10 +67,9 @@ struct World {
 impl World {
     async fn start(folder: &Path) -> Self {
         let migrations = [tramline_messaging::MIGRATIONS, tramline_sagas::MIGRATIONS].concat();
-        let path = folder.join("agency.db");
+        let address = Address::parse(&tramline_testing::store_address(folder, "agency")).expect("it reads");
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-        let db =
-            Db::open_sqlite("agency", &path, Durability::Process, &migrations, clock, ids).await.expect("it opens");
+        let db = Db::open("agency", &address, Durability::Process, &migrations, clock, ids).await.expect("it opens");
         let messaging = Messaging::open(db).await.expect("it has an outbox");
         let saga = Arc::new(Orchestrator::new(definition(), "agency.replies", Arc::new(Agency)));
         let (id, orchestrator) = (Uuid::from_u128(1), Arc::clone(&saga));

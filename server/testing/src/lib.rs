@@ -1,1 +1,10 @@
 //! Private servers for tests: a PostgreSQL cluster and a Redis of their own, on ports of their own, ended with the test.
+//!
+//! A test that needs a server which this machine lacks says so aloud and passes; with `TRAMLINE_REQUIRE_SERVERS=1` it
+//! fails instead.
+
+mod engine;
+mod postgres;
+
+pub use engine::{POSTGRES, required, store_address};
+pub use postgres::{Disk, PrivatePostgres, database_on};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tramline_db::{BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
+use tramline_db::{Address, BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
 use tramline_messaging::{
     Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Record, Relay,
     UnitOfWork,
@@ -23,14 +23,14 @@ pub const GROUP: &str = "shop";
 const ARRIVALS: Migration = Migration {
     version: 1_000,
     description: "arrivals",
-    sql: "create table arrival (position integer primary key, sender uuid not null, number bigint not null)",
+    sql: "create table arrival (sender uuid not null, position bigint not null, number bigint not null, primary key (sender, position))",
 };
 
 pub async fn open(name: &'static str, folder: &Path) -> Messaging {
-    let path = folder.join(format!("{name}.db"));
+    let address = Address::parse(&tramline_testing::store_address(folder, name)).expect("it reads");
     let migrations = [MIGRATIONS, &[ARRIVALS]].concat();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let db = Db::open_sqlite(name, &path, Durability::Full, &migrations, clock, ids).await.expect("it opens");
+    let db = Db::open(name, &address, Durability::Full, &migrations, clock, ids).await.expect("it opens");
     Messaging::open(db).await.expect("it has an outbox")
 }
 
@@ -69,7 +69,12 @@ impl Handler for Shop {
                 let number: i64 =
                     parcel.payload.parse().map_err(|_| HandlerError::Permanent("not a number".to_owned()))?;
                 work.tx
-                    .execute(sql("insert into arrival (sender, number) values ($1, $2)").bind(parcel.key).bind(number))
+                    .execute(
+                        sql("insert into arrival (sender, position, number) \
+                        select $1, coalesce(max(position), 0) + 1, $2 from arrival where sender = $1")
+                        .bind(parcel.key)
+                        .bind(number),
+                    )
                     .await?;
                 if self.never == Some(number) {
                     return Err(HandlerError::Permanent("planted".to_owned()));
