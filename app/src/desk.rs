@@ -4,7 +4,7 @@ use crate::{
     browser::{clock, document, history, storage, timer::Timer},
     net::{http, socket::Sockets},
 };
-use leptos::{prelude::*, task::spawn_local};
+use leptos::{prelude::*, reactive::graph::Source, task::spawn_local};
 use std::collections::HashMap;
 use tramline_model::{Effect as ModelEffect, Millis, Model, Msg, Route, next_wake, update};
 
@@ -61,6 +61,9 @@ impl Desk {
     /// Tells the model what happened.
     pub fn tell(self, msg: Msg) {
         let Some(effects) = self.model.try_update(|model| update(model, msg, clock::now())) else { return };
+        // Whoever follows the model has now been told to look again, and follows it anew when it does. A signal by itself never
+        // forgets a follower: rows that were scrolled away would stay with it, and each message would take longer than the last.
+        self.model.clear_subscribers();
         self.perform(effects);
         self.set_alarm();
     }

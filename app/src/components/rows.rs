@@ -38,13 +38,20 @@ pub struct Rows {
     pub row: fn(Uuid, Signal<usize>) -> AnyView,
 }
 
+/// A line of what is drawn between the first gap and the last.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Line {
+    Row(Uuid),
+    /// Parts the rows in sight from a focused row that is out of sight.
+    Gap,
+}
+
 /// What is drawn, and how many rows the gaps stand for.
 #[derive(Clone, PartialEq, Default)]
 struct Layout {
-    rows: Vec<Uuid>,
+    lines: Vec<Line>,
     above: usize,
-    /// Before this row, when a focused row is out of sight.
-    between: Option<(Uuid, usize)>,
+    between: usize,
     below: usize,
 }
 
@@ -83,7 +90,7 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     let total = desk.watch(move |model| (rows.index)(model).len());
     let in_sight = Memo::new(move |_| scroll.get().in_sight());
     let layout = desk.watch(move |model| layout((rows.index)(model), in_sight.get(), focused.get()));
-    let drawn = Memo::new(move |_| layout.with(|layout| layout.rows.clone()));
+    let drawn = Memo::new(move |_| layout.with(|layout| layout.lines.clone()));
     // Drawing other rows may move the focused one within the page, and the browser takes the focus from what is moved.
     Effect::new(move |_| {
         drawn.track();
@@ -94,6 +101,7 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     let above = Memo::new(move |_| layout.with(|layout| layout.above));
     let between = Memo::new(move |_| layout.with(|layout| layout.between));
     let below = Memo::new(move |_| layout.with(|layout| layout.below));
+    let row_height = Memo::new(move |_| scroll.with(|scroll| scroll.row));
 
     let measure = move || {
         // Called back later, when the table may be gone.
@@ -186,18 +194,17 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
             <table role="table" aria-label=rows.label aria-rowcount=move || total.get() + 1>
                 <thead role="rowgroup">{(rows.head)()}</thead>
                 <tbody role="rowgroup">
-                    <Gap rows=above scroll/>
-                    <For each=move || drawn.get() key=|id| *id let:id>
-                        {
-                            let number = desk.watch(move |model| (rows.index)(model).position(id).map_or(0, |place| place + 2));
-                            let gap = Memo::new(move |_| between.get().filter(|(before, _)| *before == id).map(|(_, rows)| rows));
-                            view! {
-                                {move || gap.get().map(|rows| view! { <Gap rows=Signal::stored(rows) scroll/> })}
-                                {(rows.row)(id, number.into())}
+                    <Gap rows=above row_height/>
+                    <For each=move || drawn.get() key=|line| *line let:line>
+                        {match line {
+                            Line::Row(id) => {
+                                let number = desk.watch(move |model| (rows.index)(model).position(id).map_or(0, |place| place + 2));
+                                (rows.row)(id, number.into())
                             }
-                        }
+                            Line::Gap => view! { <Gap rows=between row_height/> }.into_any(),
+                        }}
                     </For>
-                    <Gap rows=below scroll/>
+                    <Gap rows=below row_height/>
                 </tbody>
             </table>
         </div>
@@ -206,8 +213,8 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
 
 /// Stands for rows that are not drawn.
 #[component]
-fn Gap(#[prop(into)] rows: Signal<usize>, scroll: RwSignal<Scroll>) -> impl IntoView {
-    let height = move || format!("{}px", rows.get() as i64 * i64::from(scroll.get().row));
+fn Gap(rows: Memo<usize>, row_height: Memo<i32>) -> impl IntoView {
+    let height = move || format!("{}px", rows.get() as i64 * i64::from(row_height.get()));
     view! { <tr class="gap" aria-hidden="true"><td style:height=height></td></tr> }
 }
 
@@ -215,23 +222,23 @@ fn layout(index: &Index, in_sight: Range<usize>, focused: Option<Uuid>) -> Layou
     let total = index.len();
     let first = in_sight.start.min(total).saturating_sub(OVERSCAN_ROWS);
     let end = (in_sight.end + OVERSCAN_ROWS).min(first + ROWS_DRAWN).min(total);
-    let rows: Vec<_> = index.range(first, end).collect();
+    let rows = index.range(first, end).map(Line::Row);
     let away =
         focused.and_then(|id| Some((id, index.position(id)?))).filter(|(_, place)| !(first..end).contains(place));
     match away {
         Some((id, place)) if place < first => Layout {
+            lines: [Line::Row(id), Line::Gap].into_iter().chain(rows).collect(),
             above: place,
-            between: rows.first().map(|row| (*row, first - place - 1)),
+            between: first - place - 1,
             below: total - end,
-            rows: std::iter::once(id).chain(rows).collect(),
         },
         Some((id, place)) => Layout {
+            lines: rows.chain([Line::Gap, Line::Row(id)]).collect(),
             above: first,
-            between: Some((id, place - end)),
+            between: place - end,
             below: total - place - 1,
-            rows: rows.into_iter().chain([id]).collect(),
         },
-        None => Layout { rows, above: first, between: None, below: total - end },
+        None => Layout { lines: rows.collect(), above: first, between: 0, below: total - end },
     }
 }
 
