@@ -134,17 +134,31 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     });
     Effect::new(move |_| desk.tell((rows.moved)(window.get())));
 
+    let set_top = move |top: i32| {
+        if scroll.with_untracked(|scroll| scroll.top != top) {
+            scroll.update(|scroll| scroll.top = top);
+        }
+    };
+    // Setting a scroll position makes the browser lay out the page there and then. In the next frame it does so anyway.
+    let scroll_soon = move |top: i32| {
+        request_animation_frame(move || {
+            if let Some(element) = container.try_get_untracked().flatten() {
+                element.set_scroll_top(top);
+                set_top(element.scroll_top());
+            }
+        });
+    };
     let scroll_to = move |top: i32| {
-        if let Some(element) = container.try_get_untracked().flatten() {
-            element.set_scroll_top(top);
-            scroll.update(|scroll| scroll.top = element.scroll_top());
+        if scroll.with_untracked(|scroll| scroll.top != top) {
+            set_top(top);
+            scroll_soon(top);
         }
     };
     let remembered = desk.scroll_of(rows.name);
     Effect::new(move |before: Option<u32>| {
         let count = desk.scroll_to_top.get();
         match before {
-            None => request_animation_frame(move || scroll_to(remembered)),
+            None => scroll_soon(remembered),
             Some(before) if before != count => scroll_to(0),
             Some(_) => {}
         }
@@ -154,7 +168,7 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
         if let Some(element) = container.get_untracked() {
             let top = element.scroll_top();
             desk.remember_scroll(rows.name, top);
-            scroll.update(|scroll| scroll.top = top);
+            set_top(top);
         }
     };
 
