@@ -1,6 +1,6 @@
 // Ten thousand orders, and the page still answers within a frame or two. The figures are printed; the limits are loose, because
 // a busy machine is slow for reasons of its own.
-import type { Page } from "@playwright/test";
+import type { JSHandle, Page } from "@playwright/test";
 import { Api, type Customer, times } from "./api.ts";
 import { expect, fillOrder, open, rows, test as base } from "./desk.ts";
 import { Server } from "./server.ts";
@@ -8,6 +8,7 @@ import { Server } from "./server.ts";
 const ORDERS = 10_000;
 const ROWS_LIMIT = 60;
 const ANSWER_LIMIT_MS = 100;
+const SUBMISSIONS = 30;
 
 type BigDesk = { url: string; customers: Customer[] };
 
@@ -92,27 +93,96 @@ test("27. 10,000 orders sort within budget", async ({ page }) => {
   expect(median(spent)).toBeLessThan(ANSWER_LIMIT_MS);
 });
 
-// The last one, because it adds orders.
-test("27. A submitted order is painted within budget above 10,000 others", async ({ page, bigDesk }) => {
-  const spent: number[] = [];
-  for (let placed = 0; placed < 7; placed += 1) {
-    const total = `${7_001 + placed}.00`;
-    const dialog = await fillOrder(page, bigDesk.customers[placed] as Customer, total);
-    spent.push(
-      await dialog.getByRole("button", { name: "Place order" }).evaluate(async (button: HTMLButtonElement) => {
-        const before = document.querySelector("tr[data-row]")?.getAttribute("data-row");
+test("27. 10,000 orders that were scrolled past make nothing slower", async ({ page }) => {
+  const cost = () =>
+    page.evaluate(async () => {
+      const spent: number[] = [];
+      for (let message = 0; message < 60; message += 1) {
         const start = performance.now();
-        button.form?.requestSubmit();
-        do await new Promise((resolve) => requestAnimationFrame(resolve));
-        while (document.querySelector("tr[data-row]")?.getAttribute("data-row") === before);
-        return performance.now() - start;
-      }),
-    );
+        // The app takes this as a message, and what follows from it is drawn in tasks that come before this one goes on.
+        window.dispatchEvent(new Event("online"));
+        for (let turn = 0; turn < 4; turn += 1) await Promise.resolve();
+        spent.push(performance.now() - start);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      return spent;
+    });
+  const before = await cost();
+  await page.getByRole("region", { name: "Orders" }).evaluate(async (list) => {
+    for (let step = 0; step < 800; step += 1) {
+      list.scrollTop = (step * 1_850) % (list.scrollHeight - list.clientHeight);
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+    list.scrollTop = 0;
+  });
+  const after = await cost();
+  report("message, fresh page", before);
+  report("message, after 30,000 rows", after);
+  expect(median(after)).toBeLessThan(3 * median(before) + 1);
+});
+
+// The last one, because it adds orders.
+test("27. A submitted order is painted in the next frame above 10,000 others", async ({ page, bigDesk }) => {
+  test.setTimeout(180_000);
+  const submissions = await watchSubmissions(page);
+  for (let placed = 0; placed < SUBMISSIONS; placed += 1) {
+    const total = `${7_001 + placed}.00`;
+    const customer = bigDesk.customers[placed % bigDesk.customers.length] as Customer;
+    const dialog = await fillOrder(page, customer, total);
+    await dialog.getByRole("textbox", { name: "Total" }).press("Enter");
     await expect(rows(page, total.replace("7", "7,"))).toHaveText([/Approved/]);
   }
-  report("submit → painted row", spent);
-  expect(median(spent)).toBeLessThan(ANSWER_LIMIT_MS);
+  const seen = await submissions.jsonValue();
+  report("submit → row in the page", seen.map(({ drawnMs }) => drawnMs));
+  report("submit → frame painted", seen.map(({ paintedMs }) => paintedMs));
+  expect(seen).toHaveLength(SUBMISSIONS);
+  // A busy machine may take long for a frame, but it is never another frame than the next.
+  expect(seen.filter(({ frames }) => frames !== 1)).toEqual([]);
 });
+
+type Submission = {
+  // From the event to the end of what the app does about it.
+  drawnMs: number;
+  // How many frames began until one had the row in it.
+  frames: number;
+  // From the event to the first task after that frame.
+  paintedMs: number;
+};
+
+// Looks on from within the page, so that no trip between the page and this process counts.
+function watchSubmissions(page: Page): Promise<JSHandle<Submission[]>> {
+  return page.evaluateHandle(() => {
+    const seen: Submission[] = [];
+    const top = () => document.querySelector("tr[data-row]")?.getAttribute("data-row");
+    // Before the app hears of it.
+    const submitted = (event: Event) => {
+      const before = top();
+      let drawnMs = 0;
+      let frames = 0;
+      const observer = new MutationObserver(() => {
+        if (drawnMs === 0 && top() !== before) drawnMs = performance.now() - event.timeStamp;
+      });
+      observer.observe(document.body, { childList: true, subtree: true });
+      const begun = () => {
+        frames += 1;
+        if (top() === before) {
+          requestAnimationFrame(begun);
+          return;
+        }
+        observer.disconnect();
+        const painted = new MessageChannel();
+        painted.port1.onmessage = () => {
+          seen.push({ drawnMs, frames, paintedMs: performance.now() - event.timeStamp });
+          painted.port1.close();
+        };
+        painted.port2.postMessage(undefined);
+      };
+      requestAnimationFrame(begun);
+    };
+    window.addEventListener("submit", submitted, { capture: true });
+    return seen;
+  });
+}
 
 // Changes a field and waits until what follows from it is on the screen.
 async function untilPainted(page: Page, selector: string, value: string): Promise<number> {
@@ -128,11 +198,17 @@ async function untilPainted(page: Page, selector: string, value: string): Promis
 }
 
 function median(figures: number[]): number {
-  return [...figures].sort((one, other) => one - other)[Math.floor(figures.length / 2)] ?? 0;
+  return quantile(figures, 0.5);
+}
+
+function quantile(figures: number[], share: number): number {
+  const sorted = [...figures].sort((one, other) => one - other);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }
 
 function report(what: string, figures: number[]): void {
-  const text = `median ${median(figures).toFixed(1)} ms, longest ${Math.max(...figures).toFixed(1)} ms`;
+  const part = (share: number) => quantile(figures, share).toFixed(1);
+  const text = `median ${part(0.5)} ms, 95 % within ${part(0.95)} ms, longest ${part(1)} ms`;
   test.info().annotations.push({ type: what, description: text });
   console.log(`    ${what}: ${text}`);
 }
