@@ -23,12 +23,55 @@ pub(crate) enum Command {
     Bench(crate::bench::BenchFlags),
 }
 
+/// Where the stores are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct StoreFlags {
+    /// Folder of the databases of a desk that needs no server [default: ./data]
+    #[arg(long, value_name = "DIR", env = "TRAMLINE_DATA")]
+    pub(crate) data: Option<PathBuf>,
+    /// Database of every service, each in a schema of its own: postgres://USER:PASSWORD@HOST:PORT/DATABASE, or sqlite:FOLDER
+    #[arg(long, value_name = "URL", env = "TRAMLINE_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<String>,
+    /// Database of the customers service, when it has one of its own: postgres://… or sqlite:FILE
+    #[arg(long, value_name = "URL", env = "TRAMLINE_CUSTOMERS_DATABASE", hide_env_values = true)]
+    pub(crate) customers_database: Option<String>,
+    /// Database of the orders service, when it has one of its own
+    #[arg(long, value_name = "URL", env = "TRAMLINE_ORDERS_DATABASE", hide_env_values = true)]
+    pub(crate) orders_database: Option<String>,
+    /// Database of the history service, when it has one of its own
+    #[arg(long, value_name = "URL", env = "TRAMLINE_HISTORY_DATABASE", hide_env_values = true)]
+    pub(crate) history_database: Option<String>,
+    /// Redis as broker and view: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS
+    #[arg(long, value_name = "URL", env = "TRAMLINE_REDIS", hide_env_values = true)]
+    pub(crate) redis: Option<String>,
+    /// What begins every key in Redis, so that desks can share one [default: tramline]
+    #[arg(long, value_name = "NAME", env = "TRAMLINE_REDIS_PREFIX")]
+    pub(crate) redis_prefix: Option<String>,
+}
+
 /// What `serve` takes. Each can also be set as TRAMLINE_… or in the TOML file; a flag wins over the environment, and that over the file.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ServeFlags {
-    /// Folder of the databases [default: ./data]
-    #[arg(long, value_name = "DIR", env = "TRAMLINE_DATA")]
-    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stores: StoreFlags,
+    /// Relay of committed messages to the broker: `polling` reads the outbox, `wal` the log of PostgreSQL [default: polling]
+    #[arg(long, value_name = "KIND", env = "TRAMLINE_RELAY")]
+    pub(crate) relay: Option<crate::config::RelayKind>,
+    /// What this process is, of customers, orders, history and gateway [default: all of them]
+    #[arg(long, value_name = "ROLES", value_delimiter = ',', env = "TRAMLINE_ROLES")]
+    pub(crate) roles: Option<Vec<crate::config::Role>>,
+    /// Addresses of the customers service when it is another process: http://HOST:PORT, several with commas
+    #[arg(long, value_name = "URLS", value_delimiter = ',', env = "TRAMLINE_CUSTOMERS_URL")]
+    pub(crate) customers_url: Option<Vec<String>>,
+    /// Addresses of the orders service when it is another process
+    #[arg(long, value_name = "URLS", value_delimiter = ',', env = "TRAMLINE_ORDERS_URL")]
+    pub(crate) orders_url: Option<Vec<String>>,
+    /// Addresses of the history service when it is another process
+    #[arg(long, value_name = "URLS", value_delimiter = ',', env = "TRAMLINE_HISTORY_URL")]
+    pub(crate) history_url: Option<Vec<String>>,
+    /// Secret that processes of one desk share, at least 32 characters; better by environment or file than by flag
+    #[arg(long, value_name = "SECRET", env = "TRAMLINE_INTERNAL_SECRET", hide_env_values = true)]
+    pub(crate) internal_secret: Option<String>,
     /// Address to listen on [default: 127.0.0.1:3000]
     #[arg(long, value_name = "ADDR", env = "TRAMLINE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,

@@ -1,12 +1,15 @@
 //! Settings: flags over environment over file over defaults.
 
-use crate::cli::ServeFlags;
-use anyhow::{Context as _, bail};
+use crate::cli::{ServeFlags, StoreFlags};
+use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+use tramline_db::Address;
+use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS};
 
 /// The site's settings, shared with the build.
 const LEPTOS_TOML: &str = include_str!("../../Leptos.toml");
@@ -24,35 +27,163 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// How committed messages reach the broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum RelayKind {
+    /// The outbox is read (*Polling publisher*).
+    #[default]
+    Polling,
+    /// The log of PostgreSQL is read (*Transaction log tailing*).
+    Wal,
+}
+
+/// What a process can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// Credit accounts.
+    Customers,
+    /// Orders and their sagas.
+    Orders,
+    /// The view.
+    History,
+    /// What browsers and programs speak to.
+    Gateway,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 4] = [Self::Customers, Self::Orders, Self::History, Self::Gateway];
+}
+
+/// Where the stores are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stores {
+    pub(crate) data: PathBuf,
+    pub(crate) customers: Address,
+    pub(crate) orders: Address,
+    pub(crate) history: Address,
+    pub(crate) redis: Option<RedisAddress>,
+}
+
+/// Which Redis, and which keys in it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct RedisAddress {
+    pub(crate) url: String,
+    pub(crate) prefix: String,
+}
+
+impl std::fmt::Debug for RedisAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("RedisAddress").field("prefix", &self.prefix).finish_non_exhaustive()
+    }
+}
+
+/// Where services in other processes are, and what we prove ourselves by.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) struct Peers {
+    pub(crate) customers: Vec<String>,
+    pub(crate) orders: Vec<String>,
+    pub(crate) history: Vec<String>,
+    pub(crate) secret: Option<String>,
+}
+
+impl std::fmt::Debug for Peers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entry(&self.customers).entry(&self.orders).entry(&self.history).finish()
+    }
+}
+
 /// Everything that `serve` needs to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Config {
-    pub(crate) data: PathBuf,
+    pub(crate) stores: Stores,
+    pub(crate) relay: RelayKind,
+    pub(crate) roles: BTreeSet<Role>,
+    pub(crate) peers: Peers,
     pub(crate) listen: SocketAddr,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
 }
 
 /// The file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct File {
     data: Option<PathBuf>,
+    database: Option<String>,
+    customers_database: Option<String>,
+    orders_database: Option<String>,
+    history_database: Option<String>,
+    redis: Option<String>,
+    redis_prefix: Option<String>,
+    relay: Option<RelayKind>,
+    roles: Option<Vec<Role>>,
+    customers_url: Option<Vec<String>>,
+    orders_url: Option<Vec<String>>,
+    history_url: Option<Vec<String>>,
+    internal_secret: Option<String>,
     listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     log: Option<String>,
 }
 
+impl Stores {
+    /// The stores that flags, environment and the default file name, for commands beside `serve`.
+    pub(crate) fn load(flags: StoreFlags) -> anyhow::Result<Self> {
+        Ok(Config::load(ServeFlags { stores: flags, ..ServeFlags::default() })?.stores)
+    }
+
+    fn resolve(flags: StoreFlags, file: &mut File) -> anyhow::Result<Self> {
+        let data = flags.data.or(file.data.take()).unwrap_or_else(|| PathBuf::from("data"));
+        let shared = flags.database.or(file.database.take());
+        let address = |own: Option<String>, service: &str| match (own, &shared) {
+            (Some(own), _) => Address::parse(&own).with_context(|| format!("--{service}-database")),
+            (None, Some(shared)) => match Address::parse(shared).context("--database")? {
+                Address::Sqlite(folder) => Ok(Address::Sqlite(folder.join(format!("{service}.db")))),
+                server @ Address::Postgres(_) => Ok(server),
+            },
+            (None, None) => Ok(Address::Sqlite(data.join(format!("{service}.db")))),
+        };
+        let prefix = flags.redis_prefix.or(file.redis_prefix.take()).unwrap_or_else(|| "tramline".to_owned());
+        ensure!(
+            !prefix.is_empty() && prefix.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)),
+            "--redis-prefix takes letters, digits, dots, dashes and underscores"
+        );
+        let redis = flags.redis.or(file.redis.take()).map(|url| RedisAddress { url, prefix });
+        Ok(Self {
+            customers: address(flags.customers_database.or(file.customers_database.take()), CUSTOMERS)?,
+            orders: address(flags.orders_database.or(file.orders_database.take()), ORDERS)?,
+            history: address(flags.history_database.or(file.history_database.take()), HISTORY)?,
+            data,
+            redis,
+        })
+    }
+
+    pub(crate) fn all(&self) -> [&Address; 3] {
+        [&self.customers, &self.orders, &self.history]
+    }
+}
+
 impl Config {
     /// Puts the layers together.
     pub(crate) fn load(flags: ServeFlags) -> anyhow::Result<Self> {
-        let file = match &flags.config {
+        let mut file = match &flags.config {
             Some(path) => read_file(path)?,
             None if Path::new(DEFAULT_FILE).exists() => read_file(Path::new(DEFAULT_FILE))?,
             None => File::default(),
         };
         let config = Self {
-            data: flags.data.or(file.data).unwrap_or_else(|| PathBuf::from("data")),
+            stores: Stores::resolve(flags.stores, &mut file)?,
+            relay: flags.relay.or(file.relay).unwrap_or_default(),
+            roles: flags.roles.or(file.roles).unwrap_or_else(|| Role::ALL.to_vec()).into_iter().collect(),
+            peers: Peers {
+                customers: flags.customers_url.or(file.customers_url).unwrap_or_default(),
+                orders: flags.orders_url.or(file.orders_url).unwrap_or_default(),
+                history: flags.history_url.or(file.history_url).unwrap_or_default(),
+                secret: flags.internal_secret.or(file.internal_secret),
+            },
             listen: match flags.listen.or(file.listen) {
                 Some(listen) => listen,
                 None => default_listen()?,
@@ -60,15 +191,55 @@ impl Config {
             log_format: flags.log_format.or(file.log_format).unwrap_or_default(),
             log: flags.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
         };
-        if !config.listen.ip().is_loopback() {
+        config.fits_together()?;
+        Ok(config)
+    }
+
+    /// Whether this process is every part of the desk.
+    pub(crate) fn is_whole(&self) -> bool {
+        Role::ALL.iter().all(|role| self.roles.contains(role))
+    }
+
+    fn fits_together(&self) -> anyhow::Result<()> {
+        ensure!(!self.roles.is_empty(), "--roles needs at least one of customers, orders, history and gateway");
+        if self.roles.contains(&Role::Gateway) && !self.listen.ip().is_loopback() {
             bail!(
                 "{} can be reached from other machines, but there is no sign-in to keep them out; \
                  listen on a loopback address such as 127.0.0.1:{}",
-                config.listen,
-                config.listen.port()
+                self.listen,
+                self.listen.port()
             );
         }
-        Ok(config)
+        if !self.is_whole() {
+            ensure!(
+                self.stores.redis.is_some(),
+                "a process with some roles only reaches the others over Redis: add --redis, or leave --roles out"
+            );
+            ensure!(
+                self.peers.secret.is_some(),
+                "processes of one desk share a secret: set TRAMLINE_INTERNAL_SECRET to the same 32 characters or more in each"
+            );
+        }
+        if self.roles.contains(&Role::Gateway) {
+            let away = [
+                (Role::Customers, &self.peers.customers, "--customers-url"),
+                (Role::Orders, &self.peers.orders, "--orders-url"),
+                (Role::History, &self.peers.history, "--history-url"),
+            ];
+            for (role, addresses, flag) in away {
+                ensure!(
+                    self.roles.contains(&role) || !addresses.is_empty(),
+                    "the gateway must know where the {role:?} service is: add {flag}"
+                );
+            }
+        }
+        if self.relay == RelayKind::Wal {
+            let tails = [(Role::Customers, &self.stores.customers), (Role::Orders, &self.stores.orders)];
+            let sqlite =
+                tails.iter().any(|(role, address)| self.roles.contains(role) && matches!(address, Address::Sqlite(_)));
+            ensure!(!sqlite, "--relay wal reads the log of PostgreSQL: add --database postgres://…, or leave it out");
+        }
+        Ok(())
     }
 }
 
@@ -96,6 +267,17 @@ mod tests {
         ServeFlags { config: Some(config.to_owned()), ..ServeFlags::default() }
     }
 
+    fn load(text: &str) -> anyhow::Result<Config> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, text).expect("it is written");
+        Config::load(flags(&path))
+    }
+
+    fn refusal(text: &str) -> String {
+        format!("{:#}", load(text).expect_err("it is refused"))
+    }
+
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -104,8 +286,28 @@ mod tests {
         let listen = Some("127.0.0.1:5000".parse().expect("an address"));
         let config = Config::load(ServeFlags { listen, ..flags(&path) }).expect("it loads");
         assert_eq!(config.listen.port(), 5_000);
-        assert_eq!(config.data, Path::new("/srv/desk"));
+        assert_eq!(config.stores.orders, Address::Sqlite("/srv/desk/orders.db".into()));
         assert_eq!(config.log, "info");
+        assert!(config.is_whole());
+    }
+
+    #[test]
+    fn one_database_serves_all_and_a_service_may_have_its_own() {
+        let config = load("database = \"postgres://db/desk\"\norders-database = \"postgres://other/orders\"\n");
+        let Stores { customers, orders, .. } = config.expect("it loads").stores;
+        assert_eq!(customers, Address::Postgres("postgres://db/desk".to_owned()));
+        assert_eq!(orders, Address::Postgres("postgres://other/orders".to_owned()));
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_with_what_to_do() {
+        assert!(refusal("roles = [\"orders\"]").contains("--redis"));
+        assert!(refusal("roles = [\"orders\"]\nredis = \"redis://r\"").contains("TRAMLINE_INTERNAL_SECRET"));
+        let lonely = "roles = [\"gateway\"]\nredis = \"redis://r\"\ninternal-secret = \"s\"";
+        assert!(refusal(lonely).contains("--customers-url"));
+        assert!(refusal("relay = \"wal\"").contains("--database"));
+        assert!(refusal("database = \"mysql://db\"").contains("--database"));
+        assert!(refusal("dta = \"x\"").contains("dta"));
     }
 
     #[test]
@@ -114,17 +316,14 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_setting_is_refused_by_name() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let path = folder.path().join("settings.toml");
-        std::fs::write(&path, "dta = \"x\"").expect("it is written");
-        let error = format!("{:#}", Config::load(flags(&path)).expect_err("it is refused"));
-        assert!(error.contains("dta"), "{error}");
-    }
-
-    #[test]
     fn an_address_that_others_can_reach_is_refused_without_sign_in() {
         let listen = Some("0.0.0.0:3000".parse().expect("an address"));
         assert!(Config::load(ServeFlags { listen, ..ServeFlags::default() }).is_err());
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let config = load("redis = \"redis://:hush@r\"\ninternal-secret = \"hush\"").expect("it loads");
+        assert!(!format!("{config:?}").contains("hush"));
     }
 }

@@ -2,12 +2,13 @@
 
 use crate::{cli::ServeFlags, compose::Desk, config::Config, lock::FolderLock, logging};
 use anyhow::Context as _;
-use std::time::Duration;
+use std::{collections::BTreeSet, path::Path, time::Duration};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
+use tramline_db::Address;
 
 /// How long requests in progress may take to end once we are told to stop. A kill at any moment is safe too.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -16,7 +17,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub(crate) async fn run(flags: ServeFlags) -> anyhow::Result<()> {
     let config = Config::load(flags)?;
     logging::install(&config.log, config.log_format)?;
-    let _lock = FolderLock::take(&config.data)?;
+    let _locks = lock_files(&config)?;
     // The address first: a port that is taken should not cost a start of everything.
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -24,10 +25,10 @@ pub(crate) async fn run(flags: ServeFlags) -> anyhow::Result<()> {
 
     let stop = CancellationToken::new();
     let metrics = tramline_gateway::install_metrics().context("the metrics could not be set up")?;
-    let desk = Desk::start(&config.data, Some(metrics), stop.clone()).await?;
-    let router = desk.gateway.router.clone();
+    let desk = Desk::start(&config, Some(metrics), stop.clone()).await?;
+    let router = desk.router.clone();
     let server = tokio::spawn(tramline_http::serve(listener, router, stop.clone()));
-    tracing::info!(%address, data = %config.data.display(), "tramline is ready");
+    tracing::info!(%address, "tramline is ready");
     println!("Tramline is ready at http://{address}");
 
     stopped().await?;
@@ -41,6 +42,16 @@ pub(crate) async fn run(flags: ServeFlags) -> anyhow::Result<()> {
         tracing::warn!("some requests did not end in time and were cut off");
     }
     Ok(())
+}
+
+/// One process per SQLite file: its folder is locked.
+fn lock_files(config: &Config) -> anyhow::Result<Vec<FolderLock>> {
+    let folder = |address: &Address| match address {
+        Address::Sqlite(file) => Some(file.parent().unwrap_or(Path::new(".")).to_owned()),
+        Address::Postgres(_) => None,
+    };
+    let folders: BTreeSet<_> = config.stores.all().into_iter().filter_map(folder).collect();
+    folders.iter().map(|folder| FolderLock::take(folder)).collect()
 }
 
 async fn stopped() -> anyhow::Result<()> {

@@ -1,11 +1,11 @@
-//! The consumer: effects and offset move in one transaction, so each message takes effect exactly once.
+//! The consumer: effects and offset move together, so each message takes effect exactly once.
 //!
-//! A batch of messages shares a transaction. When it fails, its messages are tried one by one; one that keeps failing
-//! is parked together with the later ones of its key, and the other keys go on.
+//! It works on the partitions that its process owns. A batch of messages shares a transaction. When it fails, its messages are
+//! tried one by one; one that keeps failing is parked together with the later ones of its key, and the other keys go on.
 
 use crate::{
-    Batch, Broker, Channel, Messaging, PARTITIONS, Record, StreamId, Subscription, UnitOfWork,
-    parking::{park, parked_keys},
+    Batch, Broker, Channel, Effects, Epochs, Move, Ownership, PARTITIONS, Position, Record, StreamId, Subscription,
+    Unhandled, UnitOfWork,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tramline_db::{BoxFuture, DbError, Value, sql, values};
+use tramline_db::{BoxFuture, DbError};
 use uuid::Uuid;
 
 /// Messages per transaction: enough to share the commit, few enough that a failure repeats little.
@@ -23,6 +23,8 @@ const BATCH_MESSAGES: usize = 256;
 const ATTEMPTS_MAX: u32 = 8;
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How often the broker is told how far the group has come, and the store asked whether it still is where we believe.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a message was not handled.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,12 @@ pub enum HandlerError {
     /// It can never work (an unknown kind, a body that does not read): parked at once.
     #[error("{0}")]
     Permanent(String),
+    /// The offset stands elsewhere, or the stream has a newer owner: nothing is wrong with the message.
+    #[error("the offset stands elsewhere")]
+    Moved,
+    /// A store other than a database failed.
+    #[error("the store failed: {0}")]
+    Store(String),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -57,68 +65,166 @@ pub trait Handler: Send + Sync + 'static {
     fn committed(&self, effect: Self::Effect);
 }
 
-/// Reads channels for a group and lets a [`Handler`] act on what they carry.
-pub struct Consumer<H> {
+/// Reads channels for a group and brings what they carry to its [`Effects`].
+pub struct Consumer<E> {
     group: &'static str,
-    messaging: Messaging,
-    handler: Arc<H>,
+    broker: Arc<dyn Broker>,
+    effects: E,
+    channels: Vec<(&'static str, Channel)>,
+    ownership: Ownership,
+    /// What was owned when the offsets were last read.
+    epochs: Arc<Epochs>,
     subscription: Box<dyn Subscription>,
     positions: HashMap<StreamId, i64>,
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (u32, Instant)>,
+    /// Some offset has moved since the broker was told.
+    unreported: bool,
 }
 
-impl<H: Handler> Consumer<H> {
-    /// Goes on where the group's offsets in its own database stand.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn resume(
+enum Turn {
+    Stop,
+    Owned,
+    Report,
+    Retry,
+    News(Vec<Batch>),
+    Broken,
+}
+
+impl<E: Effects> Consumer<E> {
+    /// A consumer of these channels, for the partitions that `ownership` gives this process.
+    #[must_use]
+    pub fn new(
         group: &'static str,
-        messaging: Messaging,
-        broker: &dyn Broker,
+        broker: Arc<dyn Broker>,
         channels: &[(&'static str, Channel)],
-        handler: Arc<H>,
-    ) -> Result<Self, DbError> {
+        ownership: Ownership,
+        effects: E,
+    ) -> Self {
         // Listen first: what is published from here on is noticed.
         let subscription = broker.subscribe(channels);
-        let streams: Vec<StreamId> = channels
-            .iter()
-            .flat_map(|(source, channel)| {
-                (0..PARTITIONS).map(|partition| StreamId { source, channel: (*channel).into(), partition })
-            })
-            .collect();
-        let positions = load_offsets(&messaging, group, streams).await?;
-        let parked = parked_keys(messaging.db(), group).await?.into_iter().collect();
-        Ok(Self { group, messaging, handler, subscription, positions, parked, failing: HashMap::new() })
+        Self {
+            group,
+            broker,
+            effects,
+            channels: channels.to_vec(),
+            ownership,
+            epochs: Arc::default(),
+            subscription,
+            positions: HashMap::new(),
+            parked: HashSet::new(),
+            failing: HashMap::new(),
+            unreported: true,
+        }
     }
 
     /// Consumes until told to stop; a transaction in progress is finished first.
     pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut report = tokio::time::interval(REPORT_INTERVAL);
+        report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let positions: Vec<_> = self
-                .positions
-                .iter()
-                .filter(|(stream, _)| !self.failing.contains_key(*stream))
-                .map(|(stream, seq)| (stream.clone(), *seq))
-                .collect();
-            let retry_at = self.failing.values().map(|(_, at)| *at).min();
-            let news = tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                () = until(retry_at) => None,
-                news = self.subscription.next(&positions, BATCH_MESSAGES) => Some(news),
-            };
-            match news {
-                Some(Ok(batches)) => self.take(batches).await,
-                Some(Err(error)) => {
-                    tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    tokio::time::sleep(BACKOFF_FIRST).await;
-                }
-                None => self.retry().await,
+            if *self.ownership.epochs() != *self.epochs {
+                self.take_over().await;
+            }
+            match self.turn(&shutdown, &mut report).await {
+                Turn::Stop => return,
+                Turn::Owned => {}
+                Turn::Report => self.report().await,
+                Turn::Retry => self.retry().await,
+                Turn::News(batches) => self.take(batches).await,
+                Turn::Broken => tokio::time::sleep(BACKOFF_FIRST).await,
             }
         }
+    }
+
+    /// Waits for whatever comes first.
+    async fn turn(&mut self, shutdown: &CancellationToken, report: &mut tokio::time::Interval) -> Turn {
+        let waiting: Vec<Position> = self
+            .positions
+            .iter()
+            .filter(|(stream, _)| !self.failing.contains_key(*stream))
+            .map(|(stream, seq)| (stream.clone(), *seq))
+            .collect();
+        let retry_at = self.failing.values().map(|(_, at)| *at).min();
+        let news = async {
+            if waiting.is_empty() {
+                std::future::pending::<()>().await;
+            }
+            self.subscription.next(&waiting, BATCH_MESSAGES).await
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Turn::Stop,
+            () = self.ownership.changed(&self.epochs) => Turn::Owned,
+            _ = report.tick() => Turn::Report,
+            () = until(retry_at) => Turn::Retry,
+            news = news => match news {
+                Ok(batches) => Turn::News(batches),
+                Err(error) => {
+                    tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
+                    Turn::Broken
+                }
+            },
+        }
+    }
+
+    /// Reads where the group stands in every stream that this process owns now.
+    async fn take_over(&mut self) {
+        let epochs = self.ownership.epochs();
+        match self.load(&epochs).await {
+            Ok(()) => self.epochs = epochs,
+            Err(error) => {
+                tracing::error!(group = self.group, error = ?error, "the offsets could not be read; trying again");
+                self.positions.clear();
+                tokio::time::sleep(BACKOFF_FIRST).await;
+            }
+        }
+    }
+
+    async fn load(&mut self, epochs: &Epochs) -> Result<(), HandlerError> {
+        let owned = |partition: u16| epochs.get(&partition).map(|epoch| (partition, *epoch));
+        let streams: Vec<(StreamId, i64)> = self
+            .channels
+            .iter()
+            .flat_map(|(source, channel)| {
+                let stream = |(partition, epoch)| (StreamId { source, channel: (*channel).into(), partition }, epoch);
+                (0..PARTITIONS).filter_map(owned).map(stream)
+            })
+            .collect();
+        self.positions =
+            if streams.is_empty() { HashMap::new() } else { self.effects.claim(&streams).await?.into_iter().collect() };
+        self.failing.retain(|stream, _| self.positions.contains_key(stream));
+        self.parked = self.effects.parked_keys().await?.into_iter().collect();
+        Ok(())
+    }
+
+    /// Tells the broker how far the group has come for good.
+    async fn report(&mut self) {
+        if let Err(error) = self.effects_stand_still().await {
+            tracing::warn!(group = self.group, error = ?error, "the offsets could not be looked at");
+        }
+        if !std::mem::take(&mut self.unreported) {
+            return;
+        }
+        let positions: Vec<Position> = self.positions.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
+        if let Err(error) = self.broker.committed(self.group, &positions).await {
+            tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
+            self.unreported = true;
+        }
+    }
+
+    /// A store that forgot, because it was wiped or restored, has the group begin again where the store stands.
+    async fn effects_stand_still(&mut self) -> Result<(), HandlerError> {
+        if !self.effects.may_forget() || self.positions.is_empty() {
+            return Ok(());
+        }
+        let before = self.positions.clone();
+        self.load(&Arc::clone(&self.epochs)).await?;
+        if before != self.positions {
+            tracing::warn!(group = self.group, "the store stands elsewhere than it was left; going on from there");
+        }
+        Ok(())
     }
 
     /// Handles what came: all at once, or message by message when that fails or some keys are parked.
@@ -128,8 +234,9 @@ impl<H: Handler> Consumer<H> {
         if clean {
             match self.attempt(&batches).await {
                 Ok(()) => return,
+                Err(HandlerError::Moved) => return self.reload().await,
                 Err(error) => {
-                    tracing::debug!(group = self.group, error = ?error, "a batch failed; going message by message")
+                    tracing::debug!(group = self.group, error = ?error, "a batch failed; going message by message");
                 }
             }
         }
@@ -149,7 +256,13 @@ impl<H: Handler> Consumer<H> {
             self.failing.iter().filter(|(_, (_, at))| *at <= present).map(|(id, (n, _))| (id.clone(), *n)).collect();
         for (stream, attempts) in due {
             let position = [(stream.clone(), self.positions.get(&stream).copied().unwrap_or(0))];
-            match self.subscription.next(&position, 1).await {
+            let next = tokio::time::timeout(BACKOFF_MAX, self.subscription.next(&position, 1)).await;
+            let Ok(next) = next else {
+                // Somebody else has handled it meanwhile, or the broker lost it and is filled again.
+                self.failing.remove(&stream);
+                continue;
+            };
+            match next {
                 Ok(batches) => {
                     if let Some(record) = batches.into_iter().flat_map(|(_, records)| records).next()
                         && self.take_one(&stream, record, attempts + 1).await
@@ -180,7 +293,7 @@ impl<H: Handler> Consumer<H> {
                 Err(HandlerError::Db(error @ DbError::Corrupt { .. })) => {
                     self.park(stream, &record, &error.to_string(), attempt).await
                 }
-                // The database may come back; the message is not at fault, so it is never parked for this.
+                // The store may come back, and an offset that moved is another owner's work: the message is not at fault.
                 Err(error) => Err(error),
             }
         };
@@ -196,26 +309,14 @@ impl<H: Handler> Consumer<H> {
         }
     }
 
-    /// One transaction: the effects of the batch and the move of every offset in it.
+    /// The effects of the batch and the move of every offset in it.
     async fn attempt(&mut self, batches: &[Batch]) -> Result<(), HandlerError> {
         let batch: Vec<Arc<Record>> = batches.iter().flat_map(|(_, records)| records).cloned().collect();
-        let moves = self.moves(batches);
-        let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
-        let (handler, group) = (Arc::clone(&self.handler), self.group);
-        let (to_move, streams, count) = (move_rows(&moves), moves.len(), batch.len());
-        let effect = self
-            .messaging
-            .transact::<_, HandlerError, _>(traceparent, move |work| {
-                Box::pin(async move {
-                    let effect = handler.handle(work, &batch).await?;
-                    move_offsets(work, group, to_move, streams).await?;
-                    Ok(effect)
-                })
-            })
-            .await?;
+        let moves = self.moves(batches)?;
+        let effect = self.effects.apply(&moves, &batch).await?;
         self.advance(moves);
-        metrics::counter!("tramline_messages_handled_total", "group" => self.group).increment(count as u64);
-        self.handler.committed(effect);
+        metrics::counter!("tramline_messages_handled_total", "group" => self.group).increment(batch.len() as u64);
+        self.effects.committed(effect);
         Ok(())
     }
 
@@ -227,17 +328,11 @@ impl<H: Handler> Consumer<H> {
         attempts: u32,
     ) -> Result<(), HandlerError> {
         tracing::error!(group = self.group, stream = %stream, seq = record.seq, message.id = %record.id, reason, "a message is parked");
-        let moves = self.moves(&[(stream.clone(), vec![Arc::clone(record)])]);
-        let (to_move, group) = (move_rows(&moves), self.group);
-        let (stream, parked, reason) = (stream.clone(), Arc::clone(record), reason.to_owned());
-        self.messaging
-            .transact::<_, HandlerError, _>(None, move |work| {
-                Box::pin(async move {
-                    work.tx.execute(park(group, &stream, &parked, &reason, attempts, work.now)).await?;
-                    move_offsets(work, group, to_move, 1).await
-                })
-            })
-            .await?;
+        let moves = self.moves(&[(stream.clone(), vec![Arc::clone(record)])])?;
+        let message = Unhandled { record: Arc::clone(record), reason: reason.to_owned(), attempts };
+        for step in &moves {
+            self.effects.park(step, &message).await?;
+        }
         self.parked.insert(record.key);
         self.advance(moves);
         metrics::counter!("tramline_messages_parked_total", "group" => self.group).increment(1);
@@ -246,25 +341,28 @@ impl<H: Handler> Consumer<H> {
 
     /// Reads the offsets again: a commit whose answer was lost may have moved them.
     async fn reload(&mut self) {
-        let streams = self.positions.keys().cloned().collect();
-        match load_offsets(&self.messaging, self.group, streams).await {
-            Ok(positions) => self.positions = positions,
-            Err(error) => tracing::error!(group = self.group, error = ?error, "the offsets could not be read"),
+        if let Err(error) = self.load(&Arc::clone(&self.epochs)).await {
+            tracing::error!(group = self.group, error = ?error, "the offsets could not be read");
         }
     }
 
     /// From where to where each offset goes.
-    fn moves(&self, batches: &[Batch]) -> Vec<(StreamId, i64, i64)> {
-        batches
-            .iter()
-            .filter_map(|(stream, records)| Some((stream, records.first()?.seq - 1, records.last()?.seq)))
-            .map(|(stream, from, to)| (stream.clone(), from, to))
-            .collect()
+    fn moves(&self, batches: &[Batch]) -> Result<Vec<Move>, HandlerError> {
+        let step = |(stream, records): &Batch| {
+            let (from, to) = (records.first()?.seq - 1, records.last()?.seq);
+            Some((stream.clone(), from, to))
+        };
+        let steps = batches.iter().filter_map(step).map(|(stream, from, to)| {
+            let epoch = self.epochs.get(&stream.partition).copied().ok_or(HandlerError::Moved)?;
+            Ok(Move { stream, from, to, epoch })
+        });
+        steps.collect()
     }
 
-    fn advance(&mut self, moves: Vec<(StreamId, i64, i64)>) {
-        for (stream, _, to) in moves {
-            self.positions.insert(stream, to);
+    fn advance(&mut self, moves: Vec<Move>) {
+        self.unreported = true;
+        for step in moves {
+            self.positions.insert(step.stream, step.to);
         }
     }
 }
@@ -280,69 +378,4 @@ async fn until(moment: Option<Instant>) {
         Some(moment) => tokio::time::sleep_until(moment).await,
         None => std::future::pending().await,
     }
-}
-
-fn move_rows(moves: &[(StreamId, i64, i64)]) -> Vec<Vec<Value>> {
-    let row = |(stream, from, to): &(StreamId, i64, i64)| {
-        values![stream.source, &*stream.channel, stream.partition, *from, *to]
-    };
-    moves.iter().map(row).collect()
-}
-
-/// Compare-and-set of every offset: one that stands elsewhere means that somebody else owns the stream now, or that a
-/// message is missing or repeated. Then nothing of the batch may stand.
-async fn move_offsets(
-    work: &mut UnitOfWork<'_>,
-    group: &str,
-    moves: Vec<Vec<Value>>,
-    count: usize,
-) -> Result<(), HandlerError> {
-    let moved = work.tx.execute(
-        sql("update consumer_offset set last_seq = move.until \
-             from rows($1: source text, channel text, partition_no bigint, since bigint, until bigint) as move \
-             where consumer_group = $2 and consumer_offset.source = move.source \
-             and consumer_offset.channel = move.channel and consumer_offset.partition_no = move.partition_no \
-             and last_seq = move.since")
-        .rows(moves)
-        .bind(group),
-    );
-    let moved = moved.await?;
-    if moved == count as u64 { Ok(()) } else { Err(HandlerError::Transient("the offset stands elsewhere".to_owned())) }
-}
-
-/// Where the group stands in each stream; streams that it never read start at 0.
-async fn load_offsets(
-    messaging: &Messaging,
-    group: &'static str,
-    streams: Vec<StreamId>,
-) -> Result<HashMap<StreamId, i64>, DbError> {
-    let wanted: Vec<_> = streams.iter().map(|id| values![id.source, &*id.channel, id.partition]).collect();
-    let rows: Vec<(String, String, i64, i64)> =
-        messaging
-            .db()
-            .write::<_, DbError, _>(move |tx| {
-                Box::pin(async move {
-                    tx.execute(
-                        sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq) \
-                         select $2, new.source, new.channel, new.partition_no, 0 \
-                         from rows($1: source text, channel text, partition_no bigint) as new where true \
-                         on conflict (consumer_group, source, channel, partition_no) do nothing")
-                        .rows(wanted)
-                        .bind(group),
-                    )
-                    .await?;
-                    tx.all(
-                    sql("select source, channel, partition_no, last_seq from consumer_offset where consumer_group = $1")
-                        .bind(group),
-                )
-                .await
-                })
-            })
-            .await?;
-    let offset_of = |id: &StreamId| {
-        rows.iter()
-            .find(|row| row.0 == id.source && *row.1 == *id.channel && row.2 == i64::from(id.partition))
-            .map_or(0, |row| row.3)
-    };
-    Ok(streams.into_iter().map(|id| (id.clone(), offset_of(&id))).collect())
 }

@@ -10,19 +10,25 @@
 
 mod broker;
 mod consumer;
+mod effects;
 mod embedded;
 pub mod invariants;
+mod lease;
 mod message;
 mod outbox;
+mod ownership;
 mod parking;
+mod published;
 mod relay;
 mod schema;
 
 pub use broker::{Broker, BrokerError, Publication, Published, Subscription};
 pub use consumer::{Consumer, Handler, HandlerError};
+pub use effects::{Effects, Move, Transactional, Unhandled};
 pub use embedded::EmbeddedBroker;
 pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, partition_of};
 pub use outbox::{Messaging, UnitOfWork};
+pub use ownership::{Appetite, Epochs, LEASE, Ownership, Sharing};
 pub use parking::Parked;
 pub use relay::Relay;
 pub use schema::MIGRATIONS;

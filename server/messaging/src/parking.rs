@@ -1,6 +1,6 @@
 //! The parking lot: a message that cannot be handled waits here, and those of its key behind it, while others go on.
 
-use crate::{Record, StreamId};
+use crate::{StreamId, effects::Unhandled};
 use tramline_db::{Db, DbError, Statement, UtcMicros, sql};
 use uuid::Uuid;
 
@@ -46,16 +46,16 @@ pub(crate) async fn parked_keys(db: &Db, group: &str) -> Result<Vec<Uuid>, DbErr
     Ok(rows.into_iter().map(|(key,)| key).collect())
 }
 
+/// Parks a message; one that is parked already stays as it is.
 pub(crate) fn park(
     group: &str,
     stream: &StreamId,
-    record: &Record,
-    reason: &str,
-    attempts: u32,
+    Unhandled { record, reason, attempts }: &Unhandled,
     now: UtcMicros,
 ) -> Statement {
     sql("insert into parked_message (consumer_group, source, channel, partition_no, seq, message_id, message_key, \
-         headers, payload, reason, attempts, parked_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)")
+         headers, payload, reason, attempts, parked_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         on conflict (consumer_group, source, channel, partition_no, seq) do nothing")
     .bind(group)
     .bind(stream.source)
     .bind(&*stream.channel)
@@ -66,6 +66,6 @@ pub(crate) fn park(
     .bind(serde_json::to_string(&record.headers).unwrap_or_default())
     .bind(record.payload.as_str())
     .bind(reason)
-    .bind(i64::from(attempts))
+    .bind(i64::from(*attempts))
     .bind(now)
 }

@@ -5,14 +5,11 @@
 
 mod compare;
 
-use crate::{cli::ServeFlags, compose::Databases, config::Config};
-use anyhow::{Context as _, bail, ensure};
+use crate::{cli::StoreFlags, compose::Databases, config::Stores};
+use anyhow::{bail, ensure};
 use clap::Args;
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
-use tramline_db::{Db, DbError};
+use std::time::Duration;
+use tramline_db::{Address, Db, DbError};
 use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, HISTORY, ORDERS},
@@ -37,9 +34,8 @@ const SHOWN_MAX: usize = 20;
 /// What `check` takes.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct CheckFlags {
-    /// Folder of the databases [default: ./data]
-    #[arg(long, value_name = "DIR", env = "TRAMLINE_DATA")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    stores: StoreFlags,
     /// How long to look again for what a running server has under way
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=600))]
     wait: u64,
@@ -55,8 +51,8 @@ struct Section {
 
 /// Checks until nothing is wrong or the wait is over, prints what was seen, and fails when something is.
 pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
-    let folder = Config::load(ServeFlags { data: flags.data, ..ServeFlags::default() })?.data;
-    let databases = open(&folder).await?;
+    let stores = Stores::load(flags.stores)?;
+    let databases = open(&stores).await?;
     let looks = u64::try_from(Duration::from_secs(flags.wait).as_millis() / LOOK_EVERY.as_millis()).unwrap_or(0);
     let mut sections = look(&databases).await?;
     for _ in 0..looks {
@@ -73,20 +69,18 @@ pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
     print(&sections);
     match sections.iter().map(|section| section.wrong.len()).sum::<usize>() {
         0 => Ok(()),
-        wrong => bail!(
-            "{wrong} violations in {}; if a server is at work on them, check again when it is calm",
-            folder.display()
-        ),
+        wrong => bail!("{wrong} violations; if a server is at work on these databases, check again when it is calm"),
     }
 }
 
 /// Opens what is there. A check makes nothing.
-async fn open(folder: &Path) -> anyhow::Result<Databases> {
-    for service in [CUSTOMERS, ORDERS, HISTORY] {
-        let file = folder.join(format!("{service}.db"));
-        ensure!(file.is_file(), "there is no {}; name the folder of the databases with --data", file.display());
+async fn open(stores: &Stores) -> anyhow::Result<Databases> {
+    for address in stores.all() {
+        if let Address::Sqlite(file) = address {
+            ensure!(file.is_file(), "there is no {}; name the folder of the databases with --data", file.display());
+        }
     }
-    Databases::open(folder).await.with_context(|| format!("the databases in {} cannot be opened", folder.display()))
+    Databases::open(stores).await
 }
 
 async fn look(databases: &Databases) -> Result<Vec<Section>, DbError> {

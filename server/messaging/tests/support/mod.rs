@@ -11,8 +11,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Address, BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
 use tramline_messaging::{
-    Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Record, Relay,
-    UnitOfWork,
+    Appetite, Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging,
+    Ownership, Record, Relay, Sharing, Transactional, UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -98,14 +98,34 @@ pub struct Life {
 
 impl Life {
     pub async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Self {
-        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let broker = EmbeddedBroker::new();
         broker.attach(depot.db()).await.expect("the outbox reads");
         let broker: Arc<dyn Broker> = Arc::new(broker);
-        let relay = Relay::resume(depot.clone(), Arc::clone(&broker)).await.expect("the outbox reads");
+        Self::over(depot, shop, handler, &broker, &Sharing::Alone).await
+    }
+
+    /// A life over a broker that others may use too.
+    pub async fn over(
+        depot: &Messaging,
+        shop: &Messaging,
+        handler: Arc<Shop>,
+        broker: &Arc<dyn Broker>,
+        sharing: &Sharing,
+    ) -> Self {
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let mut owned = Vec::new();
+        for (db, task) in [(depot.db(), "relay"), (shop.db(), GROUP)] {
+            let joined = Ownership::join(db, task, sharing, Appetite::FairShare, stop.clone()).await;
+            let (ownership, keeping) = joined.expect("the leases read");
+            tasks.spawn(keeping);
+            owned.push(ownership);
+        }
+        let consumer = owned.pop().expect("two were joined");
+        let relay = Relay::new(depot.clone(), Arc::clone(broker), owned.pop().expect("two were joined"));
         tasks.spawn(relay.run(stop.clone()));
-        let consumer = Consumer::resume(GROUP, shop.clone(), &*broker, &[(DEPOT, PARCELS)], handler).await;
-        tasks.spawn(consumer.expect("the offsets read").run(stop.clone()));
+        let effects = Transactional::new(GROUP, shop.clone(), handler);
+        let consumer = Consumer::new(GROUP, Arc::clone(broker), &[(DEPOT, PARCELS)], consumer, effects);
+        tasks.spawn(consumer.run(stop.clone()));
         Self { tasks, stop }
     }
 

@@ -1,0 +1,199 @@
+//! Where a consumer group's effects lie together with its offsets: what makes an effect happen exactly once.
+
+use crate::{
+    Handler, HandlerError, Messaging, Record, StreamId, UnitOfWork,
+    parking::{self, parked_keys},
+};
+use std::sync::Arc;
+use tramline_db::{BoxFuture, Value, sql, values};
+use uuid::Uuid;
+
+/// A stretch of one stream that a batch covers, and the lease under which it is handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// The stream.
+    pub stream: StreamId,
+    /// The offset before: the last number that was done with.
+    pub from: i64,
+    /// The offset after.
+    pub to: i64,
+    /// The fencing token of the stream's partition.
+    pub epoch: i64,
+}
+
+/// A message that cannot be handled, for the parking lot.
+#[derive(Clone, Debug)]
+pub struct Unhandled {
+    /// The message.
+    pub record: Arc<Record>,
+    /// Why.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+}
+
+/// Keeps a group's effects and its offsets in one place, and changes both together or not at all.
+///
+/// A group in a database is [`Transactional`]. A store that is no SQL database implements this itself.
+pub trait Effects: Send + Sync + 'static {
+    /// What is left to do once the effects stand.
+    type Effect: Send + 'static;
+
+    /// Where the group stands in each stream, 0 for one that it never read. From now on nobody with an older epoch can move
+    /// the offset of a stream.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn claim<'a>(&'a self, streams: &'a [(StreamId, i64)])
+    -> BoxFuture<'a, Result<Vec<(StreamId, i64)>, HandlerError>>;
+
+    /// Applies a batch and moves every offset in it, if each stands where its move begins and no newer owner has been
+    /// there. Otherwise nothing of the batch may stand.
+    ///
+    /// # Errors
+    /// Says whether to try again.
+    fn apply<'a>(
+        &'a self,
+        moves: &'a [Move],
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<Self::Effect, HandlerError>>;
+
+    /// Puts a message into the parking lot and moves the offset past it.
+    ///
+    /// # Errors
+    /// When the store fails or the offset stands elsewhere.
+    fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>>;
+
+    /// Whether the store may lose what it was told, as one in memory does: then it is asked now and then where it stands.
+    fn may_forget(&self) -> bool {
+        false
+    }
+
+    /// The keys whose messages are parked.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn parked_keys(&self) -> BoxFuture<'_, Result<Vec<Uuid>, HandlerError>>;
+
+    /// Called after the effects stand: tell others in the process. A crash may come between, so never rely on it for state.
+    fn committed(&self, effect: Self::Effect);
+}
+
+/// A group whose effects lie in a database, in the transaction that moves its offsets.
+pub struct Transactional<H> {
+    group: &'static str,
+    messaging: Messaging,
+    handler: Arc<H>,
+}
+
+impl<H: Handler> Transactional<H> {
+    /// The group's effects are what `handler` does in a unit of work of `messaging`.
+    #[must_use]
+    pub const fn new(group: &'static str, messaging: Messaging, handler: Arc<H>) -> Self {
+        Self { group, messaging, handler }
+    }
+}
+
+impl<H: Handler> Effects for Transactional<H> {
+    type Effect = H::Effect;
+
+    fn claim<'a>(
+        &'a self,
+        streams: &'a [(StreamId, i64)],
+    ) -> BoxFuture<'a, Result<Vec<(StreamId, i64)>, HandlerError>> {
+        let rows: Vec<_> =
+            streams.iter().map(|(id, epoch)| values![id.source, &*id.channel, id.partition, *epoch]).collect();
+        let group = self.group;
+        let claimed = self.messaging.db().write::<Vec<(String, String, i64, i64)>, HandlerError, _>(move |tx| {
+            Box::pin(async move {
+                let claimed = tx.all(
+                    sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq, epoch) \
+                         select $2, new.source, new.channel, new.partition_no, 0, new.epoch \
+                         from rows($1: source text, channel text, partition_no bigint, epoch bigint) as new where true \
+                         on conflict (consumer_group, source, channel, partition_no) do update set epoch = excluded.epoch \
+                         where consumer_offset.epoch <= excluded.epoch \
+                         returning source, channel, partition_no, last_seq")
+                    .rows(rows)
+                    .bind(group),
+                );
+                Ok(claimed.await?)
+            })
+        });
+        Box::pin(async move {
+            let rows = claimed.await?;
+            let known = |id: &StreamId| {
+                let row = rows
+                    .iter()
+                    .find(|row| row.0 == id.source && *row.1 == *id.channel && row.2 == i64::from(id.partition));
+                row.map(|row| (id.clone(), row.3))
+            };
+            Ok(streams.iter().filter_map(|(id, _)| known(id)).collect())
+        })
+    }
+
+    fn apply<'a>(
+        &'a self,
+        moves: &'a [Move],
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<H::Effect, HandlerError>> {
+        let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
+        let (handler, group, batch) = (Arc::clone(&self.handler), self.group, batch.to_vec());
+        let (rows, count) = (move_rows(moves), moves.len());
+        let applied = self.messaging.transact::<_, HandlerError, _>(traceparent, move |work| {
+            Box::pin(async move {
+                let effect = handler.handle(work, &batch).await?;
+                move_offsets(work, group, rows, count).await?;
+                Ok(effect)
+            })
+        });
+        Box::pin(applied)
+    }
+
+    fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>> {
+        let (rows, group) = (move_rows(std::slice::from_ref(step)), self.group);
+        let (stream, message) = (step.stream.clone(), message.clone());
+        let parked = self.messaging.transact::<_, HandlerError, _>(None, move |work| {
+            Box::pin(async move {
+                work.tx.execute(parking::park(group, &stream, &message, work.now)).await?;
+                move_offsets(work, group, rows, 1).await
+            })
+        });
+        Box::pin(parked)
+    }
+
+    fn parked_keys(&self) -> BoxFuture<'_, Result<Vec<Uuid>, HandlerError>> {
+        Box::pin(async move { Ok(parked_keys(self.messaging.db(), self.group).await?) })
+    }
+
+    fn committed(&self, effect: H::Effect) {
+        self.handler.committed(effect);
+    }
+}
+
+fn move_rows(moves: &[Move]) -> Vec<Vec<Value>> {
+    let row = |step: &Move| {
+        values![step.stream.source, &*step.stream.channel, step.stream.partition, step.from, step.to, step.epoch]
+    };
+    moves.iter().map(row).collect()
+}
+
+/// Compare-and-set of every offset: one that stands elsewhere or has a newer owner means that somebody else works on the
+/// stream now, or that a message is missing or repeated. Then nothing of the batch may stand.
+async fn move_offsets(
+    work: &mut UnitOfWork<'_>,
+    group: &str,
+    moves: Vec<Vec<Value>>,
+    count: usize,
+) -> Result<(), HandlerError> {
+    let moved = work.tx.execute(
+        sql("update consumer_offset set last_seq = step.until from rows($1: source text, channel text, \
+             partition_no bigint, since bigint, until bigint, epoch bigint) as step \
+             where consumer_group = $2 and consumer_offset.source = step.source \
+             and consumer_offset.channel = step.channel and consumer_offset.partition_no = step.partition_no \
+             and last_seq = step.since and consumer_offset.epoch = step.epoch")
+        .rows(moves)
+        .bind(group),
+    );
+    let moved = moved.await?;
+    if moved == count as u64 { Ok(()) } else { Err(HandlerError::Moved) }
+}

@@ -1,0 +1,70 @@
+//! The databases of the services.
+
+use crate::config::{Config, Role, Stores};
+use std::sync::Arc;
+use tramline_db::{Address, Db, Durability, Migration, SystemClock, SystemIds};
+use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS};
+
+/// What `check` reads: every database.
+pub(crate) struct Databases {
+    pub(crate) customers: Db,
+    pub(crate) orders: Db,
+    pub(crate) history: Db,
+}
+
+impl Databases {
+    pub(crate) async fn open(stores: &Stores) -> anyhow::Result<Self> {
+        Ok(Self { customers: customers(stores).await?, orders: orders(stores).await?, history: history(stores).await? })
+    }
+}
+
+/// The databases of the roles of this process.
+#[derive(Default)]
+pub(crate) struct OwnDatabases {
+    pub(crate) customers: Option<Db>,
+    pub(crate) orders: Option<Db>,
+    pub(crate) history: Option<Db>,
+}
+
+impl OwnDatabases {
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        let mut own = Self::default();
+        for role in &config.roles {
+            match role {
+                Role::Customers => own.customers = Some(customers(&config.stores).await?),
+                Role::Orders => own.orders = Some(orders(&config.stores).await?),
+                Role::History => own.history = Some(history(&config.stores).await?),
+                Role::Gateway => {}
+            }
+        }
+        Ok(own)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Db> {
+        [&self.customers, &self.orders, &self.history].into_iter().flatten().cloned().collect()
+    }
+}
+
+async fn customers(stores: &Stores) -> anyhow::Result<Db> {
+    open(CUSTOMERS, &stores.customers, Durability::Full, tramline_customers::migrations()).await
+}
+
+async fn orders(stores: &Stores) -> anyhow::Result<Db> {
+    open(ORDERS, &stores.orders, Durability::Full, tramline_orders::migrations()).await
+}
+
+async fn history(stores: &Stores) -> anyhow::Result<Db> {
+    // The view can be rebuilt, so it need not wait for the disk.
+    open(HISTORY, &stores.history, Durability::Process, tramline_order_history::migrations()).await
+}
+
+async fn open(
+    name: &'static str,
+    address: &Address,
+    durability: Durability,
+    migrations: Vec<Migration>,
+) -> anyhow::Result<Db> {
+    use anyhow::Context as _;
+    let opened = Db::open(name, address, durability, &migrations, Arc::new(SystemClock), Arc::new(SystemIds)).await;
+    opened.with_context(|| format!("the database of {name} cannot be opened"))
+}

@@ -1,0 +1,181 @@
+//! The parts list: every service, relay and consumer of one process, and how they fit together.
+
+mod databases;
+mod workers;
+
+pub(crate) use databases::Databases;
+
+use crate::config::Config;
+use anyhow::{Context as _, bail};
+use axum::Router;
+use databases::OwnDatabases;
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+use tramline_customers::{CommandHandler, Customers};
+use tramline_db::{Address, Db, ExclusiveUse, IdSource as _, SystemIds};
+use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, PrometheusHandle, Services};
+use tramline_http::ServiceClient;
+use tramline_messages::{
+    channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
+    services::{CUSTOMERS, HISTORY, ORDERS},
+};
+use tramline_messaging::{Broker, EmbeddedBroker, Messaging, Sharing, Transactional};
+use tramline_order_history::History;
+use tramline_orders::{Orders, ReplyRouter};
+use uuid::Uuid;
+use workers::Workers;
+
+/// Every part of this process, at work.
+pub(crate) struct Desk {
+    /// What the listener answers with.
+    pub(crate) router: Router,
+    gateway: Option<Gateway>,
+    databases: Vec<Db>,
+    workers: Workers,
+    /// Databases that nobody else may use meanwhile.
+    _claims: Vec<ExclusiveUse>,
+}
+
+/// The HTTP interfaces of the services that run in this process.
+#[derive(Default)]
+struct Interfaces {
+    customers: Option<Router>,
+    orders: Option<Router>,
+    history: Option<Router>,
+}
+
+impl Desk {
+    /// Starts everything but the listener. `stop_gateway` ends the sockets and background tasks of the gateway.
+    pub(crate) async fn start(
+        config: &Config,
+        metrics: Option<PrometheusHandle>,
+        stop_gateway: CancellationToken,
+    ) -> anyhow::Result<Self> {
+        let own = OwnDatabases::open(config).await?;
+        let databases = own.all();
+        let sharing = sharing(config);
+        let claims = match sharing {
+            Sharing::Alone => claim(&databases).await?,
+            Sharing::Among(_) => Vec::new(),
+        };
+        let workers = Workers::new(broker(config, &own).await?, sharing);
+        let interfaces = services(own, &workers).await?;
+        let counted = databases.clone();
+        workers.spawn(|stop| Box::pin(count_statements(counted, stop)));
+        let gateway = Gateway::new(GatewayConfig {
+            services: clients(interfaces)?,
+            new_id: Arc::new(|| SystemIds.next()),
+            hosts: HostRule::Loopback,
+            limits: Limits::default(),
+            pace: Pace::default(),
+            metrics,
+            shutdown: stop_gateway,
+        });
+        Ok(Self { router: gateway.router.clone(), gateway: Some(gateway), databases, workers, _claims: claims })
+    }
+
+    /// Stops in the order of the flow: sockets, then relays and consumers, then databases.
+    pub(crate) async fn stop(self) {
+        if let Some(gateway) = self.gateway {
+            gateway.stopped().await;
+        }
+        self.workers.stop().await;
+        for database in &self.databases {
+            database.close().await;
+        }
+    }
+}
+
+/// Several processes can only share work over Redis, and only in databases that several processes can use.
+fn sharing(config: &Config) -> Sharing {
+    let servers = config.stores.all().iter().all(|address| matches!(address, Address::Postgres(_)));
+    if config.stores.redis.is_some() && servers { Sharing::Among(SystemIds.next()) } else { Sharing::Alone }
+}
+
+async fn claim(databases: &[Db]) -> anyhow::Result<Vec<ExclusiveUse>> {
+    let mut claims = Vec::new();
+    for database in databases {
+        match database.claim().await? {
+            Some(claim) => claims.push(claim),
+            None => bail!(
+                "the database of {} is in use by another tramline; give both --redis and they share the work",
+                database.name()
+            ),
+        }
+    }
+    Ok(claims)
+}
+
+async fn broker(config: &Config, own: &OwnDatabases) -> anyhow::Result<Arc<dyn Broker>> {
+    if config.stores.redis.is_some() {
+        bail!("Redis is not built in yet");
+    }
+    let embedded = EmbeddedBroker::new();
+    for database in [&own.customers, &own.orders].into_iter().flatten() {
+        embedded.attach(database).await?;
+    }
+    Ok(Arc::new(embedded))
+}
+
+/// Starts the services of this process.
+async fn services(own: OwnDatabases, workers: &Workers) -> anyhow::Result<Interfaces> {
+    let mut interfaces = Interfaces::default();
+    if let Some(database) = own.customers {
+        let customers = Customers::new(Messaging::open(database).await?);
+        let messaging = customers.messaging().clone();
+        workers.relay(&messaging).await?;
+        let effects = Transactional::new(tramline_customers::GROUP, messaging.clone(), Arc::new(CommandHandler));
+        workers.consume(tramline_customers::GROUP, messaging.db(), &[(ORDERS, CUSTOMER_COMMANDS)], effects).await?;
+        interfaces.customers = Some(tramline_customers::routes(customers));
+    }
+    if let Some(database) = own.orders {
+        let orders = Orders::new(Messaging::open(database).await?);
+        let messaging = orders.messaging().clone();
+        workers.relay(&messaging).await?;
+        let router = Arc::new(ReplyRouter::new(&orders));
+        let effects = Transactional::new(tramline_orders::GROUP, messaging.clone(), router);
+        workers.consume(tramline_orders::GROUP, messaging.db(), &[(CUSTOMERS, ORDER_REPLIES)], effects).await?;
+        interfaces.orders = Some(tramline_orders::routes(orders));
+    }
+    if let Some(database) = own.history {
+        let epoch: Uuid = database.new_id();
+        let history = History::new(Messaging::open(database).await?, epoch);
+        let messaging = history.messaging().clone();
+        let channels = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORDER_EVENTS)];
+        let group = tramline_order_history::GROUP;
+        let effects = Transactional::new(group, messaging.clone(), Arc::new(history.projector()));
+        workers.consume(group, messaging.db(), &channels, effects).await?;
+        interfaces.history = Some(tramline_order_history::routes(history));
+    }
+    Ok(interfaces)
+}
+
+/// How the gateway reaches each service.
+fn clients(interfaces: Interfaces) -> anyhow::Result<Services> {
+    let client = |name: &'static str, router: Option<Router>| {
+        let router = router.with_context(|| format!("{name} is not in this process"))?;
+        anyhow::Ok(ServiceClient::in_process(name, router))
+    };
+    Ok(Services {
+        customers: client(CUSTOMERS, interfaces.customers)?,
+        orders: client(ORDERS, interfaces.orders)?,
+        history: client(HISTORY, interfaces.history)?,
+    })
+}
+
+/// Shows what the databases were asked to do: the cost of a saga is counted in these.
+async fn count_statements(databases: Vec<Db>, shutdown: CancellationToken) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        for database in &databases {
+            let counters = database.counters();
+            metrics::counter!("tramline_sql_statements_total", "database" => database.name())
+                .absolute(counters.statements());
+            metrics::counter!("tramline_sql_commits_total", "database" => database.name()).absolute(counters.commits());
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The relays and consumers of one process, and the order in which they stop.
+
+use std::sync::Arc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tramline_db::{Db, DbError};
+use tramline_messaging::{Appetite, Broker, Channel, Consumer, Effects, Messaging, Ownership, Relay, Sharing};
+
+/// The lease task of every relay.
+const RELAY: &str = "relay";
+
+/// What works in the background.
+pub(crate) struct Workers {
+    broker: Arc<dyn Broker>,
+    sharing: Sharing,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    keepers: TaskTracker,
+    stop_keepers: CancellationToken,
+}
+
+impl Workers {
+    pub(crate) fn new(broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
+        Self {
+            broker,
+            sharing,
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            keepers: TaskTracker::new(),
+            stop_keepers: CancellationToken::new(),
+        }
+    }
+
+    /// Publishes a service's outbox.
+    pub(crate) async fn relay(&self, messaging: &Messaging) -> Result<(), DbError> {
+        let ownership = self.own(messaging.db(), RELAY).await?;
+        let relay = Relay::new(messaging.clone(), Arc::clone(&self.broker), ownership);
+        self.tasks.spawn(relay.run(self.stop.clone()));
+        Ok(())
+    }
+
+    /// Consumes channels for a group whose leases lie in `db`.
+    pub(crate) async fn consume<E: Effects>(
+        &self,
+        group: &'static str,
+        db: &Db,
+        channels: &[(&'static str, Channel)],
+        effects: E,
+    ) -> Result<(), DbError> {
+        let ownership = self.own(db, group).await?;
+        let consumer = Consumer::new(group, Arc::clone(&self.broker), channels, ownership, effects);
+        self.tasks.spawn(consumer.run(self.stop.clone()));
+        Ok(())
+    }
+
+    /// Runs until everything stops.
+    pub(crate) fn spawn(&self, work: impl FnOnce(CancellationToken) -> futures_util::future::BoxFuture<'static, ()>) {
+        self.tasks.spawn(work(self.stop.clone()));
+    }
+
+    async fn own(&self, db: &Db, task: &str) -> Result<Ownership, DbError> {
+        let stop = self.stop_keepers.clone();
+        let (ownership, keeping) = Ownership::join(db, task, &self.sharing, Appetite::FairShare, stop).await?;
+        self.keepers.spawn(keeping);
+        Ok(ownership)
+    }
+
+    /// First the work, then the leases: whoever takes them over finds nothing half-done.
+    pub(crate) async fn stop(self) {
+        for (tasks, stop) in [(self.tasks, self.stop), (self.keepers, self.stop_keepers)] {
+            stop.cancel();
+            tasks.close();
+            tasks.wait().await;
+        }
+    }
+}
