@@ -15,8 +15,9 @@ use std::{
     time::Duration,
 };
 use tramline_contract::{Order, OrderState};
-use tramline_db::{Db, Durability, SystemClock, SystemIds};
+use tramline_db::{Address, Db, Durability, SystemClock, SystemIds};
 use tramline_http::ServiceClient;
+use tramline_testing::DeskStores;
 use uuid::Uuid;
 
 const CUSTOMERS: u64 = 6;
@@ -35,8 +36,8 @@ impl Server {
     fn start(data: &Path) -> Self {
         let program = std::env::var_os("TRAMLINE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tramline").into());
         let mut process = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
-            .arg(data)
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
+            .envs(DeskStores::of(data).settings().iter().cloned())
             .stdout(Stdio::piped())
             .spawn()
             .expect("the program starts");
@@ -160,9 +161,9 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
 /// Holds the stores against each other and against what the clients were told.
 async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>) {
     let open = async |name: &'static str, migrations: Vec<tramline_db::Migration>| {
-        let path = folder.join(format!("{name}.db"));
+        let address = Address::parse(&DeskStores::of(folder).database(name)).expect("it reads");
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-        Db::open_sqlite(name, &path, Durability::Full, &migrations, clock, ids).await.expect("it opens")
+        Db::open(name, &address, Durability::Full, &migrations, clock, ids).await.expect("it opens")
     };
     let customers = open("customers", tramline_customers::migrations()).await;
     let orders = open("orders", tramline_orders::migrations()).await;

@@ -7,6 +7,9 @@ use std::path::Path;
 /// `cargo xtask test` runs the tests both ways.
 pub const POSTGRES: &str = "TRAMLINE_TEST_POSTGRES";
 
+/// Where a folder remembers which database belongs to it.
+pub(crate) const ADDRESS_FILE: &str = "postgres-address";
+
 /// The address of a test's store: `sqlite:` a file in the test's folder, or a PostgreSQL database that belongs to the
 /// folder. The same folder gives the same database again.
 ///
@@ -17,11 +20,11 @@ pub fn store_address(folder: &Path, name: &str) -> String {
     let Ok(server) = std::env::var(POSTGRES) else {
         return format!("sqlite:{}", folder.join(format!("{name}.db")).display());
     };
-    let known = folder.join("postgres-address");
+    let known = folder.join(ADDRESS_FILE);
     if let Ok(address) = std::fs::read_to_string(&known) {
         return address;
     }
-    let address = database_on(&server);
+    let address = database_on(&server, None);
     std::fs::write(known, &address).expect("the test's folder takes a file");
     address
 }

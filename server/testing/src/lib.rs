@@ -3,8 +3,10 @@
 //! A test that needs a server which this machine lacks says so aloud and passes; with `TRAMLINE_REQUIRE_SERVERS=1` it
 //! fails instead.
 
+mod desk;
 mod engine;
 mod postgres;
 
+pub use desk::{DeskStores, REDIS, RELAY, SETTINGS};
 pub use engine::{POSTGRES, required, store_address};
 pub use postgres::{Disk, PrivatePostgres, database_on};

@@ -91,7 +91,7 @@ impl PrivatePostgres {
     /// When the server refuses.
     #[must_use]
     pub fn database(&self) -> String {
-        database_on(&self.url("postgres"))
+        database_on(&self.url("postgres"), None)
     }
 
     /// The address of a database of that name.
@@ -131,15 +131,17 @@ impl Drop for PrivatePostgres {
     }
 }
 
-/// Makes an empty database on a server that runs already, given any address on it, and returns its address.
+/// Makes a database on a server that runs already, given any address on it, and returns its address. It is empty, or a copy of
+/// another that nobody uses.
 ///
 /// # Panics
 /// When the server refuses.
 #[must_use]
-pub fn database_on(url: &str) -> String {
+pub fn database_on(url: &str, template: Option<&str>) -> String {
     let name = format!("t{}_{}", std::process::id(), DATABASES.fetch_add(1, Ordering::Relaxed));
     let _ = psql(url, &format!("drop database if exists {name} with (force)"));
-    assert!(psql(url, &format!("create database {name}")), "PostgreSQL makes no database");
+    let template = template.unwrap_or("template1");
+    assert!(psql(url, &format!("create database {name} template {template}")), "PostgreSQL makes no database");
     let (server, _) = url.rsplit_once('/').expect("an address with a database");
     format!("{server}/{name}")
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     time::Duration,
 };
@@ -15,6 +15,7 @@ use tokio::{
 use tramline_contract::{CustomerId, Order, OrderAccepted, OrderId, OrderState};
 use tramline_db::{IdSource as _, SystemIds};
 use tramline_http::{Answer, ServiceClient};
+use tramline_testing::DeskStores;
 use uuid::Uuid;
 
 /// No test waits longer than this for anything.
@@ -25,7 +26,7 @@ pub fn program() -> Command {
     let program = std::env::var_os("TRAMLINE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tramline").into());
     let mut command = Command::new(program);
     // A setting of whoever runs the tests is not a setting of the test.
-    for name in ["TRAMLINE_DATA", "TRAMLINE_LISTEN", "TRAMLINE_LOG", "TRAMLINE_LOG_FORMAT", "TRAMLINE_CONFIG"] {
+    for name in tramline_testing::SETTINGS {
         command.env_remove(name);
     }
     command
@@ -34,6 +35,11 @@ pub fn program() -> Command {
 /// Runs the program to its end.
 pub fn tramline<const N: usize>(arguments: [&str; N]) -> Output {
     program().args(arguments).output().expect("the program starts")
+}
+
+/// Runs the program over the stores of a desk, to its end.
+pub fn tramline_on<const N: usize>(stores: &DeskStores, arguments: [&str; N]) -> Output {
+    program().args(arguments).envs(stores.settings().iter().cloned()).output().expect("the program starts")
 }
 
 /// What a run has printed on standard output and standard error.
@@ -64,8 +70,8 @@ impl TestDesk {
     pub fn over(folder: TempDir) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log"));
         let mut process = program()
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--data"])
-            .arg(folder.path().join("data"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
+            .envs(DeskStores::of(&folder.path().join("data")).settings().iter().cloned())
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(log.expect("the log opens"))
@@ -81,9 +87,9 @@ impl TestDesk {
         Self { process: Some(process), folder: Some(folder), address: address.to_owned(), client }
     }
 
-    /// The folder of the databases.
-    pub fn data(&self) -> PathBuf {
-        self.folder.as_ref().expect("it has one until it stops").path().join("data")
+    /// Where its databases are.
+    pub fn stores(&self) -> DeskStores {
+        DeskStores::of(&self.folder.as_ref().expect("it has one until it stops").path().join("data"))
     }
 
     pub fn url(&self) -> String {
@@ -111,8 +117,7 @@ impl TestDesk {
 
     /// No message is left and every invariant holds, or the test fails.
     fn await_calm(&self) {
-        let (data, within) = (self.data(), DEADLINE.as_secs().to_string());
-        let check = tramline(["check", "--wait", &within, "--data", data.to_str().expect("a plain path")]);
+        let check = tramline_on(&self.stores(), ["check", "--wait", &DEADLINE.as_secs().to_string()]);
         assert!(check.status.success(), "something is left or wrong: {:?}", printed(&check));
     }
 
