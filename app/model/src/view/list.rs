@@ -27,7 +27,7 @@ pub struct ListView {
     pub rows: usize,
     /// How many wait above until the reader asks for them.
     pub waiting: usize,
-    /// The number of rows in words.
+    /// The number of rows in words; nothing while none was read.
     pub summary: String,
 }
 
@@ -68,6 +68,11 @@ fn view(index: &Index, all: &Listing, narrow: &Listing, is_narrow: bool, noun: [
         (true, None) => ListState::Loading,
     };
     let counted = count(index.len(), noun[0], noun[1]);
-    let summary = if complete { counted } else { format!("{counted} so far") };
+    let summary = match state {
+        // Nobody has counted yet.
+        ListState::Loading | ListState::Failed(_) => String::new(),
+        ListState::Empty | ListState::NoMatches | ListState::Rows(_) if complete => counted,
+        ListState::Empty | ListState::NoMatches | ListState::Rows(_) => format!("{counted} so far"),
+    };
     ListView { state, rows: index.len(), waiting: index.waiting(), summary }
 }
