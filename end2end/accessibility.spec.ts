@@ -66,6 +66,8 @@ test("39. axe finds nothing on an empty desk", async ({ page }) => {
     await expect(page.getByRole("button", { name: "Load a sample" })).toBeVisible();
     await check(page);
   } finally {
+    // Or it complains that its server is gone.
+    await page.close();
     await server.dispose();
   }
 });

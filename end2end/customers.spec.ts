@@ -94,6 +94,8 @@ test("An empty desk offers its sample and loads it", async ({ page }) => {
     await expect(rows(page, "")).toHaveCount(6);
     await expect(page.getByRole("button", { name: "Load a sample" })).toBeHidden();
   } finally {
+    // Or it complains that its server is gone.
+    await page.close();
     await server.dispose();
   }
 });
