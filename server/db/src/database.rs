@@ -1,8 +1,8 @@
 //! A database as its owner holds it: units of work go to the writer, reads to a pool.
 
 use crate::{
-    BoxFuture, Clock, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tx, UtcMicros,
-    postgres::PostgresDb, sqlite::SqliteDb,
+    BoxFuture, Clock, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tail, TailError, Tx,
+    UtcMicros, postgres::PostgresDb, sqlite::SqliteDb,
 };
 use std::{
     path::{Path, PathBuf},
@@ -149,6 +149,41 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(_) => Ok(Some(ExclusiveUse::nothing_to_hold())),
             Engine::Postgres(postgres) => postgres.claim(self.name).await,
+        }
+    }
+
+    /// Follows the inserts into one of its tables by the log, from where a follower before came to. Only PostgreSQL can.
+    ///
+    /// # Errors
+    /// Says whether it can ever work, and whether another process follows now.
+    pub async fn tail(&self, table: &'static str) -> Result<Tail, TailError> {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                Err(TailError::NotOffered("SQLite has no log to follow; use --relay polling".to_owned()))
+            }
+            Engine::Postgres(postgres) => postgres.tail(table).await,
+        }
+    }
+
+    /// Lets go of what the server keeps for a follower of the log, when nobody follows it now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_tail(&self) -> Result<(), DbError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(()),
+            Engine::Postgres(postgres) => postgres.forget_tail().await,
+        }
+    }
+
+    /// How many bytes of its log the server keeps for a follower; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tail_lag(&self) -> Result<Option<i64>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(_) => Ok(None),
+            Engine::Postgres(postgres) => postgres.tail_lag().await,
         }
     }
 

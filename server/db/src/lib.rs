@@ -13,6 +13,7 @@ mod postgres;
 mod row;
 mod sqlite;
 mod statement;
+mod tail;
 mod tx;
 
 pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
@@ -23,6 +24,7 @@ pub use postgres::ExclusiveUse;
 pub use row::{Column, Record, Row};
 pub use sqlite::{Durability, GROUP_COMMIT_MAX};
 pub use statement::{Statement, Value, sql};
+pub use tail::{LogPosition, LoggedRow, Tail, TailError, Tailed};
 pub use tx::Tx;
 
 /// A boxed future that may be sent between threads.

@@ -8,6 +8,7 @@ use crate::{
     dialect::{ColumnType, Dialect, Take, translated},
     migration::migrate_postgres,
     statement::Bound,
+    tail::{self, Tail, TailError},
 };
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 use futures_util::FutureExt as _;
@@ -26,9 +27,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const SESSION_OPTIONS: &str =
     "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=3000";
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct PostgresDb {
     pool: Pool,
+    url: Arc<str>,
+    schema: &'static str,
+}
+
+impl std::fmt::Debug for PostgresDb {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The address may hold a password.
+        f.debug_struct("PostgresDb").field("schema", &self.schema).finish_non_exhaustive()
+    }
 }
 
 /// Whose turn it is to own a lock of the whole database: held as long as this lives.
@@ -64,7 +74,7 @@ impl PostgresDb {
         let mut session = pool.get().await?;
         migrate_postgres(&mut session, schema, migrations).await?;
         drop(session);
-        Ok(Self { pool })
+        Ok(Self { pool, url: url.into(), schema })
     }
 
     pub(crate) async fn write_then<T, E, F, A>(&self, counters: Arc<Counters>, work: F, after: A) -> Result<T, E>
@@ -106,6 +116,19 @@ impl PostgresDb {
             .query_one("select pg_try_advisory_lock(hashtext($1))", &[&format!("tramline exclusive {schema}")])
             .await?;
         Ok(row.try_get::<_, bool>(0)?.then_some(ExclusiveUse(Some(session))))
+    }
+
+    pub(crate) async fn tail(&self, table: &'static str) -> Result<Tail, TailError> {
+        let session = self.pool.get().await.map_err(DbError::from)?;
+        Tail::open(&session, &self.url, self.schema, table).await
+    }
+
+    pub(crate) async fn forget_tail(&self) -> Result<(), DbError> {
+        tail::forget(&*self.pool.get().await?, self.schema).await
+    }
+
+    pub(crate) async fn tail_lag(&self) -> Result<Option<i64>, DbError> {
+        tail::lag(&*self.pool.get().await?, self.schema).await
     }
 
     pub(crate) fn close(&self) {

@@ -1,6 +1,6 @@
 //! Reads rows into types, whichever engine they come from.
 
-use crate::DbError;
+use crate::{DbError, LoggedRow};
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
@@ -12,6 +12,7 @@ pub struct Row<'r>(Source<'r>);
 enum Source<'r> {
     Sqlite(&'r rusqlite::Row<'r>),
     Postgres(&'r tokio_postgres::Row),
+    Logged(&'r LoggedRow),
 }
 
 /// A type that a column can be read as: `i64`, `String`, `Uuid` and options of them.
@@ -19,6 +20,10 @@ pub trait Column: rusqlite::types::FromSql + Sized {
     /// Reads a column of a PostgreSQL row.
     #[doc(hidden)]
     fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error>;
+
+    /// Reads a value in its text form.
+    #[doc(hidden)]
+    fn logged(text: Option<&str>) -> Option<Self>;
 }
 
 /// An integer of any width.
@@ -43,11 +48,19 @@ impl Column for i64 {
     fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
         row.try_get::<_, Integer>(index).map(|integer| integer.0)
     }
+
+    fn logged(text: Option<&str>) -> Option<Self> {
+        text?.parse().ok()
+    }
 }
 
 impl Column for Option<i64> {
     fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
         row.try_get::<_, Option<Integer>>(index).map(|integer| integer.map(|integer| integer.0))
+    }
+
+    fn logged(text: Option<&str>) -> Option<Self> {
+        text.map_or(Some(None), |text| text.parse().ok().map(Some))
     }
 }
 
@@ -57,11 +70,25 @@ macro_rules! column {
             fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
                 row.try_get(index)
             }
+
+            fn logged(text: Option<&str>) -> Option<Self> {
+                text?.parse().ok()
+            }
+        }
+
+        impl Column for Option<$type> {
+            fn postgres(row: &tokio_postgres::Row, index: usize) -> Result<Self, tokio_postgres::Error> {
+                row.try_get(index)
+            }
+
+            fn logged(text: Option<&str>) -> Option<Self> {
+                text.map_or(Some(None), |text| text.parse().ok().map(Some))
+            }
         }
     )*};
 }
 
-column!(String, Option<String>, Uuid, Option<Uuid>);
+column!(String, Uuid);
 
 /// A type that a row can be read as. Write it with [`crate::record!`], or use a tuple.
 pub trait Record: Sized + Send + 'static {
@@ -81,6 +108,10 @@ impl<'r> Row<'r> {
         Self(Source::Postgres(row))
     }
 
+    pub(crate) const fn logged(row: &'r LoggedRow) -> Self {
+        Self(Source::Logged(row))
+    }
+
     /// The column of that name.
     ///
     /// # Errors
@@ -93,6 +124,7 @@ impl<'r> Row<'r> {
                 let index = index.ok_or_else(|| DbError::corrupt("a row", format!("there is no column {name}")))?;
                 Ok(T::postgres(row, index)?)
             }
+            Source::Logged(row) => row.get(name).and_then(T::logged).ok_or_else(|| unreadable(name)),
         }
     }
 
@@ -104,8 +136,13 @@ impl<'r> Row<'r> {
         match self.0 {
             Source::Sqlite(row) => Ok(row.get(index)?),
             Source::Postgres(row) => Ok(T::postgres(row, index)?),
+            Source::Logged(row) => row.at(index).and_then(T::logged).ok_or_else(|| unreadable(index)),
         }
     }
+}
+
+fn unreadable(column: impl std::fmt::Display) -> DbError {
+    DbError::corrupt("a logged row", format!("the column {column} is missing or of another type"))
 }
 
 macro_rules! tuple_record {

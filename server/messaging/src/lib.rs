@@ -18,7 +18,6 @@ mod message;
 mod outbox;
 mod ownership;
 mod parking;
-mod published;
 mod relay;
 mod schema;
 
@@ -30,7 +29,7 @@ pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, 
 pub use outbox::{Messaging, UnitOfWork};
 pub use ownership::{Appetite, Epochs, LEASE, Ownership, Sharing};
 pub use parking::Parked;
-pub use relay::Relay;
+pub use relay::{LogRelay, RELAY_TASK, Relay};
 pub use schema::MIGRATIONS;
 
 /// Partitions of every channel. Fixed when a database is made: the keys of a stream may not move to another.

@@ -58,7 +58,7 @@ impl Desk {
             Sharing::Alone => claim(&databases).await?,
             Sharing::Among(_) => Vec::new(),
         };
-        let workers = Workers::new(broker(config, &own).await?, sharing);
+        let workers = Workers::new(broker(config, &own).await?, sharing, config.relay);
         let interfaces = services(own, &workers).await?;
         let counted = databases.clone();
         workers.spawn(|stop| Box::pin(count_statements(counted, stop)));

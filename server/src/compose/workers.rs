@@ -1,17 +1,18 @@
 //! The relays and consumers of one process, and the order in which they stop.
 
+use crate::config::RelayKind;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Db, DbError};
-use tramline_messaging::{Appetite, Broker, Channel, Consumer, Effects, Messaging, Ownership, Relay, Sharing};
-
-/// The lease task of every relay.
-const RELAY: &str = "relay";
+use tramline_messaging::{
+    Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing,
+};
 
 /// What works in the background.
 pub(crate) struct Workers {
     broker: Arc<dyn Broker>,
     sharing: Sharing,
+    relay: RelayKind,
     tasks: TaskTracker,
     stop: CancellationToken,
     keepers: TaskTracker,
@@ -19,10 +20,11 @@ pub(crate) struct Workers {
 }
 
 impl Workers {
-    pub(crate) fn new(broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
+    pub(crate) fn new(broker: Arc<dyn Broker>, sharing: Sharing, relay: RelayKind) -> Self {
         Self {
             broker,
             sharing,
+            relay,
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
             keepers: TaskTracker::new(),
@@ -32,7 +34,14 @@ impl Workers {
 
     /// Publishes a service's outbox.
     pub(crate) async fn relay(&self, messaging: &Messaging) -> Result<(), DbError> {
-        let ownership = self.own(messaging.db(), RELAY).await?;
+        if self.relay == RelayKind::Wal {
+            let relay = LogRelay::new(messaging.clone(), Arc::clone(&self.broker), self.sharing.clone());
+            self.tasks.spawn(relay.run(self.stop.clone()));
+            return Ok(());
+        }
+        // What an earlier life of the desk left with the server would only fill its disk.
+        messaging.db().forget_tail().await?;
+        let ownership = self.own(messaging.db(), RELAY_TASK).await?;
         let relay = Relay::new(messaging.clone(), Arc::clone(&self.broker), ownership);
         self.tasks.spawn(relay.run(self.stop.clone()));
         Ok(())

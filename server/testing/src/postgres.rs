@@ -69,7 +69,7 @@ impl PrivatePostgres {
             .arg("-D")
             .arg(self.folder.path().join("cluster"))
             .args(["-p", &self.port.to_string(), "-k", "", "-c", "listen_addresses=127.0.0.1", "-c", fsync])
-            .args(["-c", "wal_level=logical", "-c", "max_replication_slots=64", "-c", "max_wal_senders=64"])
+            .args(["-c", "wal_level=logical", "-c", "max_replication_slots=1000", "-c", "max_wal_senders=64"])
             .args(["-c", "max_connections=400", "-c", "shared_buffers=64MB"])
             .stdout(Stdio::null())
             .stderr(log)

@@ -22,6 +22,11 @@ impl PublishedMarks {
         self.marks.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect()
     }
 
+    /// Whether the stream is published up to that number.
+    pub(crate) fn has(&self, stream: &StreamId, seq: i64) -> bool {
+        self.marks.get(stream).is_some_and(|mark| *mark >= seq)
+    }
+
     /// What of these rows continues a stream that we own. Beside it, whether rows before some of them are missing.
     pub(crate) fn select(&self, batches: Vec<Batch>) -> (Vec<Publication>, bool) {
         let (mut publications, mut missing) = (Vec::new(), false);
