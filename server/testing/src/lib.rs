@@ -6,7 +6,9 @@
 mod desk;
 mod engine;
 mod postgres;
+mod redis;
 
 pub use desk::{DeskStores, REDIS, RELAY, SETTINGS};
 pub use engine::{POSTGRES, required, store_address};
 pub use postgres::{Disk, PrivatePostgres, database_on};
+pub use redis::{PrivateRedis, RedisOptions};

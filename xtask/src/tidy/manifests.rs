@@ -19,6 +19,8 @@ pub struct Crate {
     pub name: String,
     /// What it names under `[dependencies]` and the like, with the rest of the line.
     pub dependencies: Vec<(String, Value)>,
+    /// Those of them that only its tests name.
+    pub only_for_tests: Vec<String>,
     lints: Option<Value>,
 }
 
@@ -40,18 +42,24 @@ pub fn parse(text: &Text) -> Result<Crate> {
     Ok(Crate {
         path: text.path.clone(),
         name: name.context("it names no package")?.to_owned(),
-        dependencies: sections.into_iter().collect(),
+        only_for_tests: sections.iter().filter(|(_, (_, tests))| *tests).map(|(name, _)| name.clone()).collect(),
+        dependencies: sections.into_iter().map(|(name, (value, _))| (name, value)).collect(),
         lints: manifest.get("lints").cloned(),
     })
 }
 
 /// `[dependencies]`, `[dev-dependencies]`, `[build-dependencies]`, and the same below `[target.…]`.
-fn find_sections(table: &Table, found: &mut BTreeMap<String, Value>) {
+/// Says of each whether only tests name it.
+fn find_sections(table: &Table, found: &mut BTreeMap<String, (Value, bool)>) {
     for (key, value) in table {
         let Some(inner) = value.as_table() else { continue };
         match key.as_str() {
             "dependencies" | "dev-dependencies" | "build-dependencies" => {
-                found.extend(inner.iter().map(|(name, value)| (name.clone(), value.clone())));
+                let for_tests = key == "dev-dependencies";
+                for (name, value) in inner {
+                    let entry = found.entry(name.clone()).or_insert_with(|| (value.clone(), for_tests));
+                    entry.1 &= for_tests;
+                }
             }
             "package" | "features" | "lints" => {}
             _ => find_sections(inner, found),

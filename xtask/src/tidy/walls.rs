@@ -5,6 +5,8 @@ use super::{Violation, manifests::Crate};
 const CONTRACT: &str = "tramline-contract";
 const MODEL: &str = "tramline-model";
 const DB: &str = "tramline-db";
+const REDIS: &str = "tramline-redis";
+const TESTING: &str = "tramline-testing";
 const MESSAGING: &str = "tramline-messaging";
 const SAGAS: &str = "tramline-sagas";
 const EVENTSOURCING: &str = "tramline-eventsourcing";
@@ -14,6 +16,9 @@ const HTTP: &str = "tramline-http";
 /// What a service may build on: the engine, the messages between services, and what the browser is told. No service.
 const SERVICE: &[&str] = &[CONTRACT, DB, MESSAGING, SAGAS, EVENTSOURCING, MESSAGES, HTTP];
 
+/// The view may lie in Redis.
+const SERVICE_IN_REDIS: &[&str] = &[CONTRACT, DB, REDIS, MESSAGING, SAGAS, EVENTSOURCING, MESSAGES, HTTP];
+
 /// Each crate with the crates of this workspace that it may name. `None`: it composes the whole and may name all.
 const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     // wasm | native: the browser reaches the server only through the contract.
@@ -22,7 +27,8 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     ("tramline-app", Some(&[CONTRACT, MODEL])),
     // pattern | domain: the engine knows nothing of what runs on it.
     (DB, Some(&[])),
-    (MESSAGING, Some(&[DB])),
+    (REDIS, Some(&[])),
+    (MESSAGING, Some(&[DB, REDIS])),
     (SAGAS, Some(&[DB, MESSAGING])),
     (EVENTSOURCING, Some(&[DB, MESSAGING])),
     // service | service: they meet in `messages`.
@@ -30,11 +36,13 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     (HTTP, Some(&[CONTRACT])),
     ("tramline-customers", Some(SERVICE)),
     ("tramline-orders", Some(SERVICE)),
-    ("tramline-order-history", Some(SERVICE)),
+    ("tramline-order-history", Some(SERVICE_IN_REDIS)),
     ("tramline-notifications", Some(SERVICE)),
     // gateway | services: it reaches a service over that service's HTTP interface alone.
     ("tramline-gateway", Some(&[CONTRACT, HTTP, MESSAGES])),
     ("tramline", None),
+    // Tests of any crate may name it besides.
+    (TESTING, Some(&[])),
     ("xtask", Some(&[])),
 ];
 
@@ -45,6 +53,8 @@ const MUST_NOT_NAME: &[(&str, &[&str], &str)] = &[
     (MODEL, BROWSER, "it decides what the browser shows and touches no browser"),
     (MODEL, SERVER, "it runs in the browser"),
     ("tramline-app", SERVER, "it runs in the browser"),
+    (MESSAGING, &["redis", "rusqlite"], "tramline-redis and tramline-db do"),
+    ("tramline-order-history", &["redis", "rusqlite"], "tramline-redis and tramline-db do"),
     (SAGAS, &["axum"], "it speaks no HTTP"),
     (EVENTSOURCING, &["axum"], "it speaks no HTTP"),
     (MESSAGES, &["axum", "rusqlite", "tokio"], "it is plain data"),
@@ -65,9 +75,10 @@ fn inner(one: &Crate, crates: &[Crate]) -> Vec<Violation> {
     };
     let Some(may_name) = may_name else { return Vec::new() };
     let ours = |name: &str| crates.iter().any(|other| other.name == name);
+    let in_tests = |name: &str| name == TESTING && one.only_for_tests.iter().any(|other| other == name);
     one.dependencies
         .iter()
-        .filter(|(name, _)| ours(name) && !may_name.contains(&name.as_str()))
+        .filter(|(name, _)| ours(name) && !may_name.contains(&name.as_str()) && !in_tests(name))
         .map(|(name, _)| {
             Violation::new(&one.path, format!("{} must not name {name}: a wall is between them", one.name))
         })
@@ -132,6 +143,29 @@ mod tests {
     #[test]
     fn the_composition_may_name_all() {
         assert_eq!(found("tramline", &["tramline-orders", "tramline-customers", "tramline-gateway"]), 0);
+    }
+
+    #[test]
+    fn private_servers_are_for_tests() {
+        let text =
+            |section: &str| format!("[package]\nname = \"{MESSAGING}\"\n[{section}]\n{TESTING}.workspace = true\n");
+        for (section, expected) in [("dev-dependencies", 0), ("dependencies", 1), ("build-dependencies", 1)] {
+            let one = parse(&Text { path: "server/messaging/Cargo.toml".into(), text: text(section) }).unwrap();
+            let testing = parse(&Text {
+                path: "server/testing/Cargo.toml".into(),
+                text: format!("[package]\nname = \"{TESTING}\""),
+            });
+            assert_eq!(violations(&[one, testing.unwrap()]).len(), expected, "{section}");
+        }
+    }
+
+    #[test]
+    fn the_client_of_redis_has_one_crate() {
+        assert_eq!(found("tramline-messaging", &["tramline-redis"]), 0);
+        assert_eq!(found("tramline-messaging", &["redis"]), 1);
+        assert_eq!(found("tramline-orders", &["tramline-redis"]), 1);
+        assert_eq!(found("tramline-order-history", &["tramline-redis"]), 0);
+        assert_eq!(found("tramline-redis", &["tramline-db"]), 1);
     }
 
     #[test]
