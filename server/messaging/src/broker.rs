@@ -11,6 +11,9 @@ pub enum BrokerError {
     /// It cannot be reached, or did not answer in time; nothing is known of what it took.
     #[error("the broker cannot be reached: {0}")]
     Unreachable(String),
+    /// It is there and refuses: a wrong password, no memory left, and the like; nothing is known of what it took.
+    #[error("the broker refuses: {0}")]
+    Refused(String),
     /// What lies in it does not read.
     #[error("the broker holds what does not read: {0}")]
     Corrupt(String),
@@ -66,8 +69,9 @@ pub trait Broker: Send + Sync {
     /// When the broker cannot be reached.
     fn heads<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Vec<i64>, BrokerError>>;
 
-    /// Starts to listen for messages of the given sources and channels.
-    fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription>;
+    /// Starts to listen for a consumer group to messages of the given sources and channels. From the first
+    /// [`Subscription::next`] on, the broker keeps for the group what comes after its positions.
+    fn subscribe(&self, group: &'static str, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription>;
 
     /// Tells how far a consumer group has come for good. What every group that ever told so has, may be forgotten.
     ///

@@ -23,6 +23,8 @@ const BATCH_MESSAGES: usize = 256;
 const ATTEMPTS_MAX: u32 = 8;
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a message that is tried again may take to come: a broker that lost it must not hold up the other streams.
+const RETRY_READ_MAX: Duration = Duration::from_secs(1);
 /// How often the broker is told how far the group has come, and the store asked whether it still is where we believe.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -103,7 +105,7 @@ impl<E: Effects> Consumer<E> {
         effects: E,
     ) -> Self {
         // Listen first: what is published from here on is noticed.
-        let subscription = broker.subscribe(channels);
+        let subscription = broker.subscribe(group, channels);
         Self {
             group,
             broker,
@@ -256,7 +258,7 @@ impl<E: Effects> Consumer<E> {
             self.failing.iter().filter(|(_, (_, at))| *at <= present).map(|(id, (n, _))| (id.clone(), *n)).collect();
         for (stream, attempts) in due {
             let position = [(stream.clone(), self.positions.get(&stream).copied().unwrap_or(0))];
-            let next = tokio::time::timeout(BACKOFF_MAX, self.subscription.next(&position, 1)).await;
+            let next = tokio::time::timeout(RETRY_READ_MAX, self.subscription.next(&position, 1)).await;
             let Ok(next) = next else {
                 // Somebody else has handled it meanwhile, or the broker lost it and is filled again.
                 self.failing.remove(&stream);

@@ -130,7 +130,7 @@ impl Broker for EmbeddedBroker {
         Box::pin(std::future::ready(Ok(heads)))
     }
 
-    fn subscribe(&self, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription> {
+    fn subscribe(&self, _: &'static str, channels: &[(&'static str, Channel)]) -> Box<dyn Subscription> {
         let news = Arc::new(Notify::new());
         self.lock().listeners.push((channels.to_vec(), Arc::clone(&news)));
         Box::new(Ear { broker: self.clone(), news })

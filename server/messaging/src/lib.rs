@@ -18,6 +18,7 @@ mod message;
 mod outbox;
 mod ownership;
 mod parking;
+mod redis;
 mod relay;
 mod schema;
 
@@ -29,6 +30,7 @@ pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, 
 pub use outbox::{Messaging, UnitOfWork};
 pub use ownership::{Appetite, Epochs, LEASE, Ownership, Sharing};
 pub use parking::Parked;
+pub use redis::RedisBroker;
 pub use relay::{LogRelay, RELAY_TASK, Relay};
 pub use schema::MIGRATIONS;
 

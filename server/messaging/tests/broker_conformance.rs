@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 use tramline_db::UtcMicros;
-use tramline_messaging::{Broker, EmbeddedBroker, Headers, Publication, Published, Record, StreamId};
+use tramline_messaging::{Broker, EmbeddedBroker, Headers, Publication, Published, Record, RedisBroker, StreamId};
+use tramline_redis::{Redis, RedisSettings};
+use tramline_testing::{PrivateRedis, RedisOptions};
 use uuid::Uuid;
 
 const SOURCE: &str = "depot";
@@ -28,7 +30,7 @@ fn numbers(batches: &[(StreamId, Vec<Arc<Record>>)]) -> Vec<(u16, i64)> {
 }
 
 async fn the_story(broker: &dyn Broker) {
-    let mut ear = broker.subscribe(&[(SOURCE, "Parcel")]);
+    let mut ear = broker.subscribe("shop", &[(SOURCE, "Parcel")]);
     let publish_as = async |epoch, partition, numbers| {
         let publication = Publication { stream: stream(partition), epoch, records: records(numbers) };
         broker.publish(&[publication]).await.expect("it is reached")[0]
@@ -70,4 +72,33 @@ async fn the_story(broker: &dyn Broker) {
 #[tokio::test]
 async fn the_embedded_broker_tells_the_story() {
     the_story(&EmbeddedBroker::new()).await;
+}
+
+async fn redis_tells_the_story(options: RedisOptions) {
+    let Some(server) = PrivateRedis::start_with(options).await else { return };
+    // Two desks in one Redis know nothing of each other.
+    for prefix in ["tramline", "another.desk"] {
+        let settings = RedisSettings::parse(&server.url(), prefix).expect("the address reads");
+        the_story(&RedisBroker::new(Redis::connect(settings).await.expect("it answers"))).await;
+    }
+}
+
+#[tokio::test]
+async fn redis_tells_it_too() {
+    redis_tells_the_story(RedisOptions::default()).await;
+}
+
+#[tokio::test]
+async fn redis_with_a_password_tells_it_too() {
+    redis_tells_the_story(RedisOptions { password: Some("s3cret"), ..RedisOptions::default() }).await;
+}
+
+#[tokio::test]
+async fn a_cluster_tells_it_too() {
+    redis_tells_the_story(RedisOptions { cluster: true, ..RedisOptions::default() }).await;
+}
+
+#[tokio::test]
+async fn a_cluster_with_a_password_tells_it_too() {
+    redis_tells_the_story(RedisOptions { cluster: true, password: Some("s3cret"), ..RedisOptions::default() }).await;
 }

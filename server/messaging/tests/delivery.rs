@@ -5,13 +5,19 @@ mod support;
 use std::sync::{Arc, atomic::Ordering};
 use support::{GROUP, Life, Shop, arrivals, arrived, open, send};
 use tramline_db::sql;
-use tramline_messaging::{HandlerError, Parked};
+use tramline_messaging::{EmbeddedBroker, HandlerError, Messaging, Parked};
+
+async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Life {
+    let broker = EmbeddedBroker::new();
+    broker.attach(depot.db()).await.expect("the outbox reads");
+    Life::start(Arc::new(broker), depot, shop, handler).await
+}
 
 #[tokio::test]
 async fn messages_arrive_once_and_in_order_per_key() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (depot, shop) = (open("depot", folder.path()).await, open("shop", folder.path()).await);
-    let life = Life::start(&depot, &shop, Arc::default()).await;
+    let life = start(&depot, &shop, Arc::default()).await;
     for round in 0..50 {
         for sender in 0..7 {
             send(&depot, sender, round * 3..(round + 1) * 3).await;
@@ -30,11 +36,11 @@ async fn what_was_sent_while_nobody_listened_arrives_after_the_next_start() {
     let (depot, shop) = (open("depot", folder.path()).await, open("shop", folder.path()).await);
     // More than the broker remembers, so that it must be read from the outbox.
     send(&depot, 1, 0..2_000).await;
-    let life = Life::start(&depot, &shop, Arc::default()).await;
+    let life = start(&depot, &shop, Arc::default()).await;
     arrived(&shop, 2_000).await;
     life.stop().await;
     send(&depot, 1, 2_000..2_010).await;
-    let life = Life::start(&depot, &shop, Arc::default()).await;
+    let life = start(&depot, &shop, Arc::default()).await;
     arrived(&shop, 2_010).await;
     life.stop().await;
     assert_eq!(arrivals(&shop, 1).await, (0..2_010).collect::<Vec<_>>());
@@ -46,7 +52,7 @@ async fn a_failure_undoes_its_effects_and_delays_nothing_for_ever() {
     let (depot, shop) = (open("depot", folder.path()).await, open("shop", folder.path()).await);
     let handler = Arc::new(Shop::default());
     handler.closed.store(true, Ordering::SeqCst);
-    let life = Life::start(&depot, &shop, Arc::clone(&handler)).await;
+    let life = start(&depot, &shop, Arc::clone(&handler)).await;
     send(&depot, 1, 0..5).await;
     // Two writes of the shop's database: the handler was tried and rolled back at least once.
     let commits = shop.db().counters().statements();
@@ -65,7 +71,7 @@ async fn a_poison_message_is_parked_with_the_later_ones_of_its_key_and_other_key
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (depot, shop) = (open("depot", folder.path()).await, open("shop", folder.path()).await);
     let handler = Arc::new(Shop { never: Some(3), ..Shop::default() });
-    let life = Life::start(&depot, &shop, Arc::clone(&handler)).await;
+    let life = start(&depot, &shop, Arc::clone(&handler)).await;
     for sender in 1..=40 {
         // Only sender 1 sends the poison.
         send(&depot, sender, if sender == 1 { 0..6 } else { 10..16 }).await;
@@ -81,11 +87,11 @@ async fn a_poison_message_is_parked_with_the_later_ones_of_its_key_and_other_key
 
     // The key stays parked after a restart: its messages may not overtake the one that waits.
     send(&depot, 1, 6..8).await;
-    let life = Life::start(&depot, &shop, Arc::default()).await;
+    let life = start(&depot, &shop, Arc::default()).await;
     send(&depot, 2, 16..17).await;
     arrived(&shop, 3 + 39 * 6 + 1).await;
     life.stop().await;
-    let life = Life::start(&depot, &shop, Arc::default()).await;
+    let life = start(&depot, &shop, Arc::default()).await;
     life.stop().await;
     assert_eq!(arrivals(&shop, 1).await, [0, 1, 2]);
 }

@@ -11,8 +11,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Address, BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
 use tramline_messaging::{
-    Appetite, Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging,
-    Ownership, Record, Relay, Sharing, Transactional, UnitOfWork,
+    Appetite, Broker, Channel, Consumer, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Ownership, Record,
+    Relay, Sharing, Transactional, UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -97,20 +97,17 @@ pub struct Life {
 }
 
 impl Life {
-    pub async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Self {
-        let broker = EmbeddedBroker::new();
-        broker.attach(depot.db()).await.expect("the outbox reads");
-        let broker: Arc<dyn Broker> = Arc::new(broker);
-        Self::over(depot, shop, handler, &broker, &Sharing::Alone).await
+    pub async fn start(broker: Arc<dyn Broker>, depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Self {
+        Self::among(&Sharing::Alone, broker, depot, shop, handler).await
     }
 
-    /// A life over a broker that others may use too.
-    pub async fn over(
+    /// A life beside which there may be others on the same stores.
+    pub async fn among(
+        sharing: &Sharing,
+        broker: Arc<dyn Broker>,
         depot: &Messaging,
         shop: &Messaging,
         handler: Arc<Shop>,
-        broker: &Arc<dyn Broker>,
-        sharing: &Sharing,
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut owned = Vec::new();
@@ -121,10 +118,10 @@ impl Life {
             owned.push(ownership);
         }
         let consumer = owned.pop().expect("two were joined");
-        let relay = Relay::new(depot.clone(), Arc::clone(broker), owned.pop().expect("two were joined"));
+        let relay = Relay::new(depot.clone(), Arc::clone(&broker), owned.pop().expect("two were joined"));
         tasks.spawn(relay.run(stop.clone()));
         let effects = Transactional::new(GROUP, shop.clone(), handler);
-        let consumer = Consumer::new(GROUP, Arc::clone(broker), &[(DEPOT, PARCELS)], consumer, effects);
+        let consumer = Consumer::new(GROUP, broker, &[(DEPOT, PARCELS)], consumer, effects);
         tasks.spawn(consumer.run(stop.clone()));
         Self { tasks, stop }
     }

@@ -1,0 +1,11 @@
+//! What only a broker outside the process can do wrong: forget, restart, be damaged, be shared.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod damage;
+mod delivery;
+mod depot;
+mod groups;
+mod readers;
+mod speed;
