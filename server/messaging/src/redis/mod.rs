@@ -169,7 +169,7 @@ fn outcome(Publication { stream, records, .. }: &Publication, answer: &[i64]) ->
 
 fn tell_started_again(stream: &StreamId, head: i64) {
     metrics::counter!("tramline_broker_logs_started_again_total", "source" => stream.source).increment(1);
-    tracing::warn!(stream = %stream, head, "Redis lost a part of a stream; it is filled again from the outbox");
+    tracing::warn!(stream = %stream, head, "Redis lacks a part of a stream; it is filled again from the outbox");
 }
 
 fn numbers(answer: Value) -> Result<Vec<i64>, BrokerError> {
