@@ -81,8 +81,6 @@ pub struct Consumer<E> {
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (u32, Instant)>,
-    /// Some offset has moved since the broker was told.
-    unreported: bool,
 }
 
 enum Turn {
@@ -117,7 +115,6 @@ impl<E: Effects> Consumer<E> {
             positions: HashMap::new(),
             parked: HashSet::new(),
             failing: HashMap::new(),
-            unreported: true,
         }
     }
 
@@ -201,18 +198,14 @@ impl<E: Effects> Consumer<E> {
         Ok(())
     }
 
-    /// Tells the broker how far the group has come for good.
+    /// Tells the broker how far the group has come for good; also when nothing moved, since it may have forgotten the group.
     async fn report(&mut self) {
         if let Err(error) = self.effects_stand_still().await {
             tracing::warn!(group = self.group, error = ?error, "the offsets could not be looked at");
         }
-        if !std::mem::take(&mut self.unreported) {
-            return;
-        }
         let positions: Vec<Position> = self.positions.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
         if let Err(error) = self.broker.committed(self.group, &positions).await {
             tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
-            self.unreported = true;
         }
     }
 
@@ -362,7 +355,6 @@ impl<E: Effects> Consumer<E> {
     }
 
     fn advance(&mut self, moves: Vec<Move>) {
-        self.unreported = true;
         for step in moves {
             self.positions.insert(step.stream, step.to);
         }

@@ -5,7 +5,7 @@ mod workers;
 
 pub(crate) use databases::Databases;
 
-use crate::config::Config;
+use crate::config::{Config, RedisAddress};
 use anyhow::{Context as _, bail};
 use axum::Router;
 use databases::OwnDatabases;
@@ -19,9 +19,10 @@ use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, HISTORY, ORDERS},
 };
-use tramline_messaging::{Broker, EmbeddedBroker, Messaging, Sharing, Transactional};
+use tramline_messaging::{Broker, EmbeddedBroker, Messaging, RedisBroker, Sharing, Transactional};
 use tramline_order_history::History;
 use tramline_orders::{Orders, ReplyRouter};
+use tramline_redis::{Redis, RedisError, RedisSettings};
 use uuid::Uuid;
 use workers::Workers;
 
@@ -107,14 +108,26 @@ async fn claim(databases: &[Db]) -> anyhow::Result<Vec<ExclusiveUse>> {
 }
 
 async fn broker(config: &Config, own: &OwnDatabases) -> anyhow::Result<Arc<dyn Broker>> {
-    if config.stores.redis.is_some() {
-        bail!("Redis is not built in yet");
+    if let Some(address) = &config.stores.redis {
+        return Ok(Arc::new(RedisBroker::new(redis(address).await?)));
     }
     let embedded = EmbeddedBroker::new();
     for database in [&own.customers, &own.orders].into_iter().flatten() {
         embedded.attach(database).await?;
     }
     Ok(Arc::new(embedded))
+}
+
+/// A Redis that is away now may come later; one that refuses us will go on to.
+async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
+    let settings = RedisSettings::parse(&address.url, &address.prefix).context("--redis")?;
+    match Redis::connect(settings.clone()).await {
+        Err(error @ RedisError::Unreachable { .. }) => {
+            tracing::warn!(error = %error, "Redis cannot be reached yet");
+            Ok(Redis::open(settings)?)
+        }
+        other => other.context("--redis"),
+    }
 }
 
 /// Starts the services of this process.

@@ -17,6 +17,11 @@ impl PublishedMarks {
         self.marks = heads.collect();
     }
 
+    /// What was owned when the marks were taken.
+    pub(crate) const fn epochs(&self) -> &Arc<Epochs> {
+        &self.epochs
+    }
+
     /// Every mark, to read the outbox from.
     pub(crate) fn positions(&self) -> Vec<Position> {
         self.marks.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect()

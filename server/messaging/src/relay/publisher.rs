@@ -48,7 +48,15 @@ impl Publisher {
                 tracing::error!(stream = %stream, head, last, "the broker has messages that this outbox never gave out: was the database restored?");
             }
         }
-        lock(&self.marks).reset(epochs, ids.into_iter().zip(published));
+        let mut marks = lock(&self.marks);
+        // A broker that knows records of another outbox tells by the last one that both have: it is published again, and the
+        // broker compares the ids.
+        let is_new = marks.epochs() != epochs;
+        let marked = owned.into_iter().zip(published).map(|((stream, last), head)| {
+            let doubtful = is_new || head > last;
+            (stream, head.min(last) - i64::from(doubtful && head.min(last) > 0))
+        });
+        marks.reset(epochs, marked);
         Ok(())
     }
 
