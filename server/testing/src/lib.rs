@@ -10,5 +10,5 @@ mod redis;
 
 pub use desk::{DeskStores, REDIS, RELAY, SETTINGS};
 pub use engine::{POSTGRES, required, store_address};
-pub use postgres::{Disk, PrivatePostgres, database_on};
+pub use postgres::{Disk, PrivatePostgres, database_on, psql};
 pub use redis::{PrivateRedis, RedisOptions};

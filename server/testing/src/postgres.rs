@@ -146,7 +146,9 @@ pub fn database_on(url: &str, template: Option<&str>) -> String {
     format!("{server}/{name}")
 }
 
-fn psql(url: &str, text: &str) -> bool {
+/// Runs SQL on a server. `false` when it was refused.
+#[must_use]
+pub fn psql(url: &str, text: &str) -> bool {
     let status = Command::new("psql")
         .args(["-q", "-v", "ON_ERROR_STOP=1", "-c", text, url])
         .stdout(Stdio::null())

@@ -117,7 +117,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn relation() -> Vec<u8> {
-        let mut message = b"R\0\0\0\x07orders\0outbox\0d\0\x02".to_vec();
+        let mut message = b"R\0\0\0\x07parcel\0outbox\0d\0\x02".to_vec();
         for column in ["seq", "payload"] {
             message.push(0);
             message.extend(column.as_bytes());
@@ -133,17 +133,17 @@ mod tests {
     #[test]
     fn an_insert_reads_by_the_names_of_its_relation() {
         let mut decoder = Decoder::default();
-        assert_eq!(decoder.inserted("orders", "outbox", &relation()), Ok(None));
-        let row = decoder.inserted("orders", "outbox", &insert()).expect("it reads").expect("it is an insert");
+        assert_eq!(decoder.inserted("parcel", "outbox", &relation()), Ok(None));
+        let row = decoder.inserted("parcel", "outbox", &insert()).expect("it reads").expect("it is an insert");
         assert_eq!(row.get("seq"), Some(Some("42")));
         assert_eq!(row.get("payload"), Some(None));
         assert_eq!(row.get("other"), None);
-        assert_eq!(decoder.inserted("orders", "other", &insert()), Ok(None));
+        assert_eq!(decoder.inserted("parcel", "other", &insert()), Ok(None));
     }
 
     #[test]
     fn an_insert_into_a_table_that_was_not_told_of_is_malformed() {
-        assert_eq!(Decoder::default().inserted("orders", "outbox", &insert()), Err(Malformed));
+        assert_eq!(Decoder::default().inserted("parcel", "outbox", &insert()), Err(Malformed));
     }
 
     proptest! {
@@ -151,11 +151,11 @@ mod tests {
         fn no_message_makes_it_panic(message in prop::collection::vec(any::<u8>(), 0..200), cut in 0_usize..40) {
             let mut decoder = Decoder::default();
             let whole = relation();
-            let _ = decoder.inserted("orders", "outbox", &whole[..cut.min(whole.len())]);
-            let _ = decoder.inserted("orders", "outbox", &whole);
+            let _ = decoder.inserted("parcel", "outbox", &whole[..cut.min(whole.len())]);
+            let _ = decoder.inserted("parcel", "outbox", &whole);
             let whole = insert();
-            let _ = decoder.inserted("orders", "outbox", &whole[..cut.min(whole.len())]);
-            let _ = decoder.inserted("orders", "outbox", &message);
+            let _ = decoder.inserted("parcel", "outbox", &whole[..cut.min(whole.len())]);
+            let _ = decoder.inserted("parcel", "outbox", &message);
         }
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Address, BoxFuture, Db, Durability, Migration, SystemClock, SystemIds, sql};
 use tramline_messaging::{
-    Appetite, Broker, Channel, Consumer, Handler, HandlerError, Headers, MIGRATIONS, Messaging, Ownership, Record,
-    Relay, Sharing, Transactional, UnitOfWork,
+    Appetite, Broker, Channel, Consumer, EmbeddedBroker, Handler, HandlerError, Headers, MIGRATIONS, Messaging,
+    Ownership, Record, Relay, Sharing, Transactional, UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -27,11 +27,27 @@ const ARRIVALS: Migration = Migration {
 };
 
 pub async fn open(name: &'static str, folder: &Path) -> Messaging {
-    let address = Address::parse(&tramline_testing::store_address(folder, name)).expect("it reads");
+    open_at(name, &tramline_testing::store_address(folder, name)).await
+}
+
+pub async fn open_at(name: &'static str, address: &str) -> Messaging {
+    let address = Address::parse(address).expect("it reads");
     let migrations = [MIGRATIONS, &[ARRIVALS]].concat();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
     let db = Db::open(name, &address, Durability::Full, &migrations, clock, ids).await.expect("it opens");
     Messaging::open(db).await.expect("it has an outbox")
+}
+
+/// The same service in another process: nothing is handed over in memory between the two.
+pub async fn in_another_process(service: &Messaging) -> Messaging {
+    Messaging::open(service.db().clone()).await.expect("it has an outbox")
+}
+
+/// A broker in memory that can read the depot's outbox.
+pub async fn embedded(depot: &Messaging) -> Arc<dyn Broker> {
+    let broker = EmbeddedBroker::new();
+    broker.attach(depot.db()).await.expect("the outbox reads");
+    Arc::new(broker)
 }
 
 pub async fn send(depot: &Messaging, sender: u128, numbers: std::ops::Range<i64>) {

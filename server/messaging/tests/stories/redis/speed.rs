@@ -1,6 +1,6 @@
 //! How many records a second go in and out. Run by hand: `cargo nextest run --release --run-ignored only speed --no-capture`.
 
-use crate::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, records, stream};
+use super::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, records, stream};
 use std::time::{Duration, Instant};
 use tramline_messaging::{Broker, Publication};
 use tramline_testing::PrivateRedis;

@@ -1,6 +1,6 @@
 //! How much of a stream is kept, and for whom.
 
-use crate::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, fill, keep_filled, read_to, stream};
+use super::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, fill, keep_filled, read_to, stream};
 use tramline_messaging::{Broker, RedisBroker};
 use tramline_testing::PrivateRedis;
 

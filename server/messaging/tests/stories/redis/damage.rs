@@ -1,6 +1,6 @@
 //! Redis loses all or a part of a stream, and every reader gets every record all the same.
 
-use crate::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, fill, keep_filled, publish, read_to, records, stream};
+use super::depot::{ALONE, CHANNEL, CLUSTER, SOURCE, broker, fill, keep_filled, publish, read_to, records, stream};
 use tramline_messaging::{Broker, Published};
 use tramline_testing::{PrivateRedis, RedisOptions};
 

@@ -1,16 +1,12 @@
 //! From an outbox over the broker to a consumer: nothing lost, nothing twice, in order per key.
 
-mod support;
-
+use crate::support::{GROUP, Life, Shop, arrivals, arrived, embedded, open, send};
 use std::sync::{Arc, atomic::Ordering};
-use support::{GROUP, Life, Shop, arrivals, arrived, open, send};
 use tramline_db::sql;
-use tramline_messaging::{EmbeddedBroker, HandlerError, Messaging, Parked};
+use tramline_messaging::{HandlerError, Messaging, Parked};
 
 async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Life {
-    let broker = EmbeddedBroker::new();
-    broker.attach(depot.db()).await.expect("the outbox reads");
-    Life::start(Arc::new(broker), depot, shop, handler).await
+    Life::start(embedded(depot).await, depot, shop, handler).await
 }
 
 #[tokio::test]
@@ -104,7 +100,7 @@ async fn a_unit_of_work_that_fails_sends_nothing_and_leaves_no_gap() {
     let failed = depot.transact::<(), HandlerError, _>(None, |work| {
         Box::pin(async move {
             work.send(
-                support::PARCELS,
+                crate::support::PARCELS,
                 uuid::Uuid::from_u128(1),
                 tramline_messaging::Headers::default(),
                 "9".to_owned(),

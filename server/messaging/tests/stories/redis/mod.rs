@@ -1,8 +1,5 @@
 //! What only a broker outside the process can do wrong: forget, restart, be damaged, be shared.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod damage;
 mod delivery;
 mod depot;

@@ -1,6 +1,6 @@
 //! Readers that give up, lose their server, or are woken.
 
-use crate::depot::{
+use super::depot::{
     ALONE, CHANNEL, CLUSTER, DEADLINE, SOURCE, broker, fill, keep_filled, publish, read_to, records, stream, take,
 };
 use std::{sync::Arc, time::Duration};

@@ -1,7 +1,7 @@
 //! From an outbox over Redis to a consumer, while Redis forgets and restarts.
 
 use crate::{
-    depot::{ALONE, CLUSTER, broker},
+    redis::depot::{ALONE, CLUSTER, broker},
     support::{Life, Shop, arrivals, arrived, open, send},
 };
 use std::sync::Arc;

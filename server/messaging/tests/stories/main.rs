@@ -1,0 +1,8 @@
+//! Messages from outboxes to effects, over every broker and relay there is.
+
+mod broker_conformance;
+mod delivery;
+mod log_tailing;
+mod redis;
+mod sharing;
+mod support;
