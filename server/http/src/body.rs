@@ -128,7 +128,7 @@ mod tests {
         match JsonBody::from_request(request, &()).await {
             Ok(body) => Ok(body.0),
             Err(ApiError::Refused(problem)) => Err(format!("{} {}", problem.status, problem.code)),
-            Err(ApiError::Internal(cause)) => panic!("{cause}"),
+            Err(error) => panic!("{error:?}"),
         }
     }
 

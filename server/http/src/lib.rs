@@ -5,18 +5,26 @@
 
 mod answer;
 mod body;
+mod breaker;
+mod budget;
 mod client;
+mod internal;
 mod path;
 pub mod problem;
 mod query;
+mod remote;
 mod serve;
+mod signature;
 mod trace;
 
 pub use answer::Answer;
 pub use body::{JsonBody, MAX_BODY_BYTES};
+pub use breaker::BreakerRules;
 pub use client::{Call, CallError, ServiceClient};
+pub use internal::{internal, internal_process};
 pub use path::PathId;
 pub use problem::ApiError;
 pub use query::QueryFields;
 pub use serve::serve;
+pub use signature::{Caller, InternalSecret, Signer, TRAMLINE_SIGNATURE, WallClock, WeakSecret, authenticated};
 pub use trace::TraceParent;

@@ -7,16 +7,27 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use std::error::Error;
+use std::time::Duration;
 use tramline_contract::Problem;
 
 /// The media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Nobody is told to stay away for longer than this.
+const MAX_RETRY_AFTER_SECONDS: u128 = 60;
 
 /// Why a handler has no answer of its own.
 #[derive(Debug)]
 pub enum ApiError {
     /// The caller did something that cannot be done; the caller is told what.
     Refused(Box<Problem>),
+    /// It cannot be done now; the caller is told when to try again.
+    Later {
+        /// What is the matter.
+        problem: Box<Problem>,
+        /// How long to wait; told in whole seconds, at least one.
+        retry_after: Duration,
+    },
     /// We failed; the log is told what, the caller only that.
     Internal(Box<dyn Error + Send + Sync>),
 }
@@ -25,6 +36,19 @@ impl ApiError {
     /// A failure of ours. To be named at each place, so that no domain refusal becomes one by a stray `?`.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
+    }
+
+    /// What we need cannot be had now, but may be soon, such as a database without a free session: 503 `unavailable`.
+    pub fn passing(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let cause = cause.into();
+        tracing::warn!(error = %Chain(cause.as_ref()), "a request came at a bad moment");
+        Problem::unavailable().into()
+    }
+
+    /// More is going on than we take on: 503 `overloaded`, to be tried again after so long.
+    #[must_use]
+    pub fn overloaded(retry_after: Duration) -> Self {
+        Self::Later { problem: Box::new(overloaded()), retry_after }
     }
 }
 
@@ -38,6 +62,13 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Refused(problem) => answer(&problem),
+            Self::Later { problem, retry_after } => {
+                let mut response = answer(&problem);
+                let seconds = retry_after.as_millis().div_ceil(1_000).clamp(1, MAX_RETRY_AFTER_SECONDS);
+                let seconds = u64::try_from(seconds).unwrap_or(1);
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+                response
+            }
             Self::Internal(cause) => {
                 tracing::error!(error = %Chain(cause.as_ref()), "a request failed");
                 answer(&Problem::internal())
@@ -124,6 +155,22 @@ pub fn upgrade_required() -> Problem {
     Problem::new(426, "upgrade-required", "Upgrade required", "This address is a WebSocket.")
 }
 
+/// 401: a call between services without a good signature.
+#[must_use]
+pub fn not_signed_in() -> Problem {
+    Problem::new(401, "not-signed-in", "Not signed in", "This address answers only to those who prove who they are.")
+}
+
+/// 503: those services do not answer, so nothing was sent to them.
+#[must_use]
+pub fn service_unavailable(services: &[&str]) -> Problem {
+    let detail = match services {
+        [service] => format!("The {service} service is not answering. Try again with the same id."),
+        several => format!("The services {} are not answering. Try again.", several.join(" and ")),
+    };
+    Problem::new(503, "service-unavailable", "A service is not available now", detail)
+}
+
 /// 503: more is going on than we take on at once.
 #[must_use]
 pub fn overloaded() -> Problem {
@@ -157,6 +204,15 @@ mod tests {
         assert!(!body.contains("fire"));
         assert_eq!(response.headers()[CONTENT_TYPE], PROBLEM_JSON);
         assert_eq!(response.headers()[CACHE_CONTROL], "no-store");
+    }
+
+    #[test]
+    fn a_caller_is_told_in_whole_seconds_when_to_come_back() {
+        for (millis, told) in [(0, "1"), (1, "1"), (1_000, "1"), (1_001, "2"), (3_600_000, "60")] {
+            let response = ApiError::overloaded(Duration::from_millis(millis)).into_response();
+            assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(response.headers()[RETRY_AFTER], told, "{millis}");
+        }
     }
 
     #[test]

@@ -125,7 +125,7 @@ mod tests {
         match result {
             Ok(()) => Vec::new(),
             Err(ApiError::Refused(problem)) => problem.errors.into_iter().map(|error| error.field).collect(),
-            Err(ApiError::Internal(cause)) => panic!("{cause}"),
+            Err(error) => panic!("{error:?}"),
         }
     }
 

@@ -58,7 +58,7 @@ impl Wire {
             let failure = match call().send().await {
                 Ok(answer) if may_pass(&answer) => anyhow!("it answers {}", answer.status),
                 Ok(answer) => return Ok(answer),
-                Err(error @ (CallError::Unreachable { .. } | CallError::TimedOut { .. })) => error.into(),
+                Err(error) if error.may_pass() => error.into(),
                 Err(error) => return Err(error.into()),
             };
             if attempt >= ATTEMPTS_MAX {
