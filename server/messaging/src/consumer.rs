@@ -48,6 +48,17 @@ pub enum HandlerError {
     Db(#[from] DbError),
 }
 
+impl HandlerError {
+    /// Whether the cause is a database that may answer in a moment.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Db(error) => error.may_pass(),
+            Self::Transient(_) | Self::Permanent(_) => false,
+        }
+    }
+}
+
 /// What a consumer group does with messages. Must bear repetition of a message that was re-sent with a new number.
 pub trait Handler: Send + Sync + 'static {
     /// What is left to do once the transaction has committed.
