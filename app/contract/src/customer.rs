@@ -102,14 +102,18 @@ pub struct Customer {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CustomerOrders {
-    /// The customer.
-    pub customer: Customer,
-    /// The customer's newest orders, newest first, at most 100.
+    /// The customer; null when the service that owns it is missing.
+    pub customer: Option<Customer>,
+    /// The customer's newest orders, newest first, at most 100. Empty when the service that owns them is missing, and then
+    /// the customer's `orderCount` is 0.
     pub orders: Vec<Order>,
     /// `view` or `composition`.
     pub source: String,
     /// Whether every service that owns a part has answered.
     pub complete: bool,
+    /// The services that have not answered; absent when all have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 #[cfg(test)]

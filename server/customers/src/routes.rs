@@ -9,11 +9,17 @@ use axum::{
     routing::{get, post},
 };
 use tramline_contract::{CreateCustomer, CustomerId, FieldError, Problem};
-use tramline_http::{ApiError, JsonBody, TraceParent};
+use tramline_db::DbError;
+use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
+use tramline_messages::parts::CustomerAccount;
 
-/// `POST /customers`, `GET /ready`.
+/// `POST /customers`, `GET /customers/{id}`, `GET /ready`.
 pub fn routes(customers: Customers) -> Router {
-    Router::new().route("/customers", post(create)).route("/ready", get(async || StatusCode::OK)).with_state(customers)
+    Router::new()
+        .route("/customers", post(create))
+        .route("/customers/{id}", get(show))
+        .route("/ready", get(async || StatusCode::OK))
+        .with_state(customers)
 }
 
 async fn create(
@@ -24,10 +30,26 @@ async fn create(
     let CreateCustomer { id, name, credit_limit } = body.parse(CreateCustomer::parse)?;
     let id: CustomerId = id.ok_or_else(id_required)?;
     let trace = trace.map(|trace| trace.to_string());
-    match customers.create(trace, id, name, credit_limit).await.map_err(ApiError::internal)? {
+    match customers.create(trace, id, name, credit_limit).await.map_err(failed)? {
         Creation::Done(created) => Ok((StatusCode::CREATED, Json(created)).into_response()),
         Creation::IdInUse => Err(Problem::idempotency_conflict().into()),
     }
+}
+
+async fn show(
+    State(customers): State<Customers>,
+    id: PathId,
+    query: QueryFields,
+) -> Result<Json<CustomerAccount>, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    query.finish()?;
+    let account = customers.account(id).await.map_err(failed)?;
+    account.map(Json).ok_or_else(|| Problem::not_found("customer").into())
+}
+
+/// A database that is only busy is no fault of ours.
+fn failed(error: DbError) -> ApiError {
+    if error.may_pass() { ApiError::passing(error) } else { ApiError::internal(error) }
 }
 
 fn id_required() -> ApiError {

@@ -5,10 +5,10 @@ use crate::{
     publish::publish,
     reservation,
 };
-use tramline_contract::{Created, CustomerId, CustomerName, Money, RejectionReason, Version};
-use tramline_db::DbError;
+use tramline_contract::{Created, CustomerId, CustomerName, Money, RejectionReason, Timestamp, Version};
+use tramline_db::{DbError, UtcMicros};
 use tramline_eventsourcing::{Appended, EventStore};
-use tramline_messages::customers::ReserveCredit;
+use tramline_messages::{customers::ReserveCredit, parts::CustomerAccount};
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
 
 /// The customers service. Cheap to clone.
@@ -53,6 +53,24 @@ impl Customers {
         self.messaging
             .transact(traceparent, move |work| Box::pin(async move { create(work, id, &name, credit_limit).await }))
             .await
+    }
+
+    /// The account as it stands, made from its events; `None` when there is no such customer.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account(&self, id: CustomerId) -> Result<Option<CustomerAccount>, DbError> {
+        let found = EventStore::<Account>::read(self.messaging.db(), id.0).await?;
+        Ok(found.map(|(account, version)| CustomerAccount {
+            id,
+            available_credit: account.available_credit(),
+            name: account.name,
+            credit_limit: account.credit_limit,
+            reserved: account.reserved,
+            paid: account.paid,
+            version: Version(version),
+            created_at: Timestamp(UtcMicros(account.created_at_micros).to_rfc3339()),
+        }))
     }
 }
 

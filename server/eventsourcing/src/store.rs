@@ -2,7 +2,7 @@
 
 use crate::{Aggregate, Event};
 use std::marker::PhantomData;
-use tramline_db::{DbError, Tx, UtcMicros, sql};
+use tramline_db::{Db, DbError, Statement, Tx, UtcMicros, sql};
 use uuid::Uuid;
 
 /// Events between snapshots: bounds how many a load replays.
@@ -46,19 +46,30 @@ impl<A: Aggregate> EventStore<A> {
     /// # Errors
     /// When the database fails or what is stored does not read.
     pub async fn load(tx: &mut Tx, id: Uuid) -> Result<Option<(A, i64)>, DbError> {
-        let parts: Vec<Part> = tx
-            .all(
-                sql("select version, 1 as is_snapshot, payload from snapshot \
-                     where aggregate_kind = $1 and aggregate_id = $2 \
-                     union all \
-                     select version, 0 as is_snapshot, payload from event \
-                     where aggregate_kind = $1 and aggregate_id = $2 and version > coalesce( \
-                     (select version from snapshot where aggregate_kind = $1 and aggregate_id = $2), 0) \
-                     order by version")
-                .bind(A::KIND)
-                .bind(id),
-            )
-            .await?;
+        Self::assemble(tx.all(Self::parts(id)).await?)
+    }
+
+    /// The aggregate and its version as of now, outside any unit of work: to be shown, never to decide on.
+    ///
+    /// # Errors
+    /// When the database fails or what is stored does not read.
+    pub async fn read(db: &Db, id: Uuid) -> Result<Option<(A, i64)>, DbError> {
+        Self::assemble(db.all(Self::parts(id)).await?)
+    }
+
+    fn parts(id: Uuid) -> Statement {
+        sql("select version, 1 as is_snapshot, payload from snapshot \
+             where aggregate_kind = $1 and aggregate_id = $2 \
+             union all \
+             select version, 0 as is_snapshot, payload from event \
+             where aggregate_kind = $1 and aggregate_id = $2 and version > coalesce( \
+             (select version from snapshot where aggregate_kind = $1 and aggregate_id = $2), 0) \
+             order by version")
+        .bind(A::KIND)
+        .bind(id)
+    }
+
+    fn assemble(parts: Vec<Part>) -> Result<Option<(A, i64)>, DbError> {
         let (mut aggregate, mut version) = (A::default(), 0);
         for part in parts {
             if part.is_snapshot == 1 {

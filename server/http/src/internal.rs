@@ -24,6 +24,7 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The services of this process for callers in other processes; [`crate::ServiceClient::internal`] is their counterpart.
 ///
+/// Each service answers for its own addresses alone: a fallback of its router is replaced by 404 `not-found`.
 /// Only `/internal/…` is served, so a process with a gateway can merge it with the gateway's router.
 pub fn internal(services: Vec<(&str, Router)>, secret: InternalSecret, clock: WallClock) -> Router {
     let mut nested = Router::new();

@@ -7,6 +7,7 @@
 pub mod customers;
 pub mod feed;
 pub mod orders;
+pub mod parts;
 
 /// The services, as publishers of streams.
 pub mod services {

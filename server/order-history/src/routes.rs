@@ -15,6 +15,7 @@ use axum::{
 use serde::Serialize;
 use std::time::Duration;
 use tramline_contract::{Customer, CustomerId, CustomerOrders, Order, OrderId, OrderState, Page, Problem};
+use tramline_db::DbError;
 use tramline_http::{ApiError, PathId, QueryFields};
 use tramline_messages::feed::FeedBatch;
 
@@ -43,14 +44,14 @@ async fn customers(State(history): State<History>, mut query: QueryFields) -> Re
     let after = query.optional("cursor", Place::parse).unwrap_or(Place::START);
     let limit = i64::from(query.limit());
     query.finish()?;
-    history.customers(q, after, limit).await.map(Json).map_err(ApiError::internal)
+    history.customers(q, after, limit).await.map(Json).map_err(failed)
 }
 
 async fn customer(State(history): State<History>, id: PathId, mut query: QueryFields) -> Result<Response, ApiError> {
     let id: CustomerId = id.of("customer")?;
     let min_version = query.min_version().unwrap_or(0);
     query.finish()?;
-    answer("customer", history.customer(id, min_version).await.map_err(ApiError::internal)?)
+    answer("customer", history.customer(id, min_version).await.map_err(failed)?)
 }
 
 async fn customer_orders(
@@ -61,7 +62,7 @@ async fn customer_orders(
     let id: CustomerId = id.of("customer")?;
     query.optional("source", |source| if source == "view" { Ok(()) } else { Err("must be \"view\"".to_owned()) });
     query.finish()?;
-    let found = history.customer_orders(id).await.map_err(ApiError::internal)?;
+    let found = history.customer_orders(id).await.map_err(failed)?;
     found.map(Json).ok_or_else(|| Problem::not_found("customer").into())
 }
 
@@ -75,14 +76,14 @@ async fn orders(State(history): State<History>, mut query: QueryFields) -> Resul
     let after = query.optional("cursor", Place::parse).unwrap_or(Place::START);
     let limit = i64::from(query.limit());
     query.finish()?;
-    history.orders(filter, after, limit).await.map(Json).map_err(ApiError::internal)
+    history.orders(filter, after, limit).await.map(Json).map_err(failed)
 }
 
 async fn order(State(history): State<History>, id: PathId, mut query: QueryFields) -> Result<Response, ApiError> {
     let id: OrderId = id.of("order")?;
     let min_version = query.min_version().unwrap_or(0);
     query.finish()?;
-    answer("order", history.order(id, min_version).await.map_err(ApiError::internal)?)
+    answer("order", history.order(id, min_version).await.map_err(failed)?)
 }
 
 async fn feed(State(history): State<History>, mut query: QueryFields) -> Result<Json<FeedBatch>, ApiError> {
@@ -91,6 +92,11 @@ async fn feed(State(history): State<History>, mut query: QueryFields) -> Result<
     let wait_ms = query.number("waitMs", 0..=POLL_MAX_MS).unwrap_or(0).unsigned_abs();
     query.finish()?;
     Ok(Json(history.feed().poll(epoch.as_deref(), after, Duration::from_millis(wait_ms)).await))
+}
+
+/// A database that is only busy is no fault of ours.
+fn failed(error: DbError) -> ApiError {
+    if error.may_pass() { ApiError::passing(error) } else { ApiError::internal(error) }
 }
 
 fn answer<T: Serialize>(what: &str, found: Option<Fresh<T>>) -> Result<Response, ApiError> {

@@ -170,7 +170,13 @@ impl History {
         let Some(customer) = self.customer(id, 0).await? else { return Ok(None) };
         let filter = OrderFilter { customer_id: Some(id), ..OrderFilter::default() };
         let orders = self.orders(filter, Place::START, CUSTOMER_ORDERS_MAX).await?.items;
-        Ok(Some(CustomerOrders { customer: customer.document, orders, source: "view".to_owned(), complete: true }))
+        Ok(Some(CustomerOrders {
+            customer: Some(customer.document),
+            orders,
+            source: "view".to_owned(),
+            complete: true,
+            missing: Vec::new(),
+        }))
     }
 }
 

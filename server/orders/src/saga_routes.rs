@@ -1,6 +1,6 @@
 //! Sagas over HTTP, for the operator.
 
-use crate::service::Orders;
+use crate::{routes::failed, service::Orders};
 use axum::{Json, extract::State};
 use serde_json::Value;
 use tramline_contract::{
@@ -23,7 +23,8 @@ pub(crate) async fn list(State(orders): State<Orders>, mut query: QueryFields) -
     let limit = i64::from(query.limit());
     query.finish()?;
     let filter = InstanceFilter { kind, phase, before };
-    let mut found = list_instances(orders.messaging().db(), filter, limit + 1).await.map_err(ApiError::internal)?;
+    let mut found =
+        list_instances(orders.messaging().db(), filter, limit + 1).await.map_err(|error| failed(error.into()))?;
     let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     let next_cursor = found.last().filter(|_| more).map(|last| format!("{}.{}", last.started_at.0, last.id.simple()));
@@ -33,7 +34,7 @@ pub(crate) async fn list(State(orders): State<Orders>, mut query: QueryFields) -
 /// `GET /sagas/{id}`.
 pub(crate) async fn find(State(orders): State<Orders>, id: PathId) -> Result<Json<SagaDetail>, ApiError> {
     let id: SagaId = id.of("saga")?;
-    let found = find_instance(orders.messaging().db(), id.0).await.map_err(ApiError::internal)?;
+    let found = find_instance(orders.messaging().db(), id.0).await.map_err(|error| failed(error.into()))?;
     let Some((instance, log)) = found else { return Err(Problem::not_found("saga").into()) };
     let steps = orders.create_order().definition().step_views(instance.phase, instance.refused_step);
     let steps = steps.into_iter().map(|step| SagaStep {

@@ -8,7 +8,9 @@ pub fn migrations() -> Vec<Migration> {
     [tramline_messaging::MIGRATIONS, tramline_sagas::MIGRATIONS, OWN].concat()
 }
 
-const OWN: &[Migration] = &[Migration {
+const OWN: &[Migration] = &[ORDERS, ORDERS_OF_CUSTOMER];
+
+const ORDERS: Migration = Migration {
     version: 1_000,
     description: "orders: orders",
     sql: "
@@ -29,4 +31,13 @@ create table customer_order (
     updated_at bigint not null
 ) without rowid;
 ",
-}];
+};
+
+const ORDERS_OF_CUSTOMER: Migration = Migration {
+    version: 1_001,
+    description: "orders: by customer",
+    sql: "
+-- A customer's orders, newest first, for whoever composes a customer with them. The id breaks ties.
+create index customer_order_customer on customer_order (customer_id, created_at, order_id);
+",
+};

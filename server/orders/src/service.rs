@@ -1,11 +1,12 @@
 //! What the service can do, each in one unit of work.
 
 use crate::{
+    admission::{Admission, Capacity},
     create_order::{self, CreateOrderData},
     participant::OrderParticipant,
     store,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tramline_contract::{Coordination, CustomerId, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
 use tramline_messages::channels::ORDER_REPLIES;
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
@@ -17,6 +18,7 @@ use uuid::Uuid;
 pub struct Orders {
     messaging: Messaging,
     create_order: Arc<Orchestrator<CreateOrderData>>,
+    admission: Arc<Admission>,
 }
 
 /// An order as a client asks for it.
@@ -39,14 +41,25 @@ pub enum Placing {
     Accepted(OrderAccepted),
     /// The id belongs to another order.
     IdInUse,
+    /// Too much is under way; nothing has changed.
+    Overloaded {
+        /// When another try has a chance.
+        retry_after: Duration,
+    },
 }
 
 impl Orders {
-    /// The service over its own database.
+    /// The service over its own database, with the capacity that it has by default.
     #[must_use]
     pub fn new(messaging: Messaging) -> Self {
+        Self::with_capacity(messaging, Capacity::default())
+    }
+
+    /// The service over its own database.
+    #[must_use]
+    pub fn with_capacity(messaging: Messaging, capacity: Capacity) -> Self {
         let create_order = Orchestrator::new(create_order::definition(), ORDER_REPLIES, Arc::new(OrderParticipant));
-        Self { messaging, create_order: Arc::new(create_order) }
+        Self { messaging, create_order: Arc::new(create_order), admission: Arc::new(Admission::new(capacity)) }
     }
 
     /// The database with its outbox.
@@ -59,16 +72,31 @@ impl Orders {
         &self.create_order
     }
 
-    /// Accepts an order and starts its saga. The id is the idempotency key.
+    /// Accepts an order and starts its saga, unless too much is under way. The id is the idempotency key.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn place(&self, traceparent: Option<String>, order: NewOrder) -> Result<Placing, HandlerError> {
+        let seat = match self.admission.admit(self.messaging.db()).await {
+            Ok(seat) => seat,
+            Err(retry_after) => return Ok(Placing::Overloaded { retry_after }),
+        };
         let orchestrator = Arc::clone(&self.create_order);
+        // The unit of work runs even when whoever waits for it has gone, so it holds the seat too.
+        let held = Arc::clone(&seat);
         let placed = self
             .messaging
-            .transact(traceparent.clone(), move |work| Box::pin(async move { place(work, &orchestrator, order).await }))
+            .transact(traceparent.clone(), move |work| {
+                Box::pin(async move {
+                    let placed = place(work, &orchestrator, order).await;
+                    drop(held);
+                    placed
+                })
+            })
             .await;
+        if placed.is_ok() {
+            self.admission.started();
+        }
         match placed {
             // Most ids are new, so it is tried first and only looked up when the id turns out to be taken.
             Err(HandlerError::Transient(reason)) => {

@@ -11,16 +11,17 @@ use tramline_messaging::{Headers, UnitOfWork};
 use uuid::Uuid;
 
 tramline_db::record! {
-    struct Row {
-        customer_id: Uuid,
-        total: i64,
-        state: String,
-        rejection_reason: Option<String>,
-        coordination: String,
-        saga_id: Option<Uuid>,
-        version: i64,
-        created_at: i64,
-        updated_at: i64,
+    /// An order without its id.
+    pub(crate) struct Row {
+        pub(crate) customer_id: Uuid,
+        pub(crate) total: i64,
+        pub(crate) state: String,
+        pub(crate) rejection_reason: Option<String>,
+        pub(crate) coordination: String,
+        pub(crate) saga_id: Option<Uuid>,
+        pub(crate) version: i64,
+        pub(crate) created_at: i64,
+        pub(crate) updated_at: i64,
     }
 }
 
@@ -54,7 +55,7 @@ pub(crate) async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>, DbEr
 }
 
 impl Row {
-    fn into_order(self, id: OrderId) -> Result<Order, DbError> {
+    pub(crate) fn into_order(self, id: OrderId) -> Result<Order, DbError> {
         Ok(Order {
             id,
             customer_id: CustomerId(self.customer_id),

@@ -69,6 +69,6 @@ mod transition;
 pub use command::{Command, Reply, reply_to};
 pub use definition::{Category, Definition, Destination, Step, define, step};
 pub use orchestrator::{Orchestrator, Participant, ReplyHandler};
-pub use query::{InstanceFilter, InstanceView, LogEntry, StepView, find_instance, list_instances};
+pub use query::{InstanceFilter, InstanceView, LogEntry, StepView, count_open, find_instance, list_instances};
 pub use schema::MIGRATIONS;
 pub use transition::{Event, Next, Phase, Shape, transition};

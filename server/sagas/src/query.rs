@@ -142,6 +142,21 @@ pub async fn find_instance(db: &Db, id: Uuid) -> Result<Option<(InstanceView, Ve
     Ok(Some((row.into_view()?, log)))
 }
 
+/// How many sagas are under way, neither ended nor parked; counted up to `at_most`, which bounds what it costs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_open(db: &Db, at_most: i64) -> Result<i64, DbError> {
+    let row: Option<(i64,)> = db
+        .optional(
+            sql("select count(*) from (select 1 as one from saga_instance \
+                 where ended_at is null and phase in ('RUNNING', 'COMPENSATING') limit $1) as under_way")
+            .bind(at_most),
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 impl<D> Definition<D> {
     /// How far each step of a run has come.
     #[must_use]
