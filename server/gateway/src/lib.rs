@@ -4,6 +4,7 @@
 //! no state that matters: what it keeps of the feed heals itself from the history service.
 
 mod commands;
+mod composition;
 mod edge;
 mod guard;
 mod headers;
@@ -13,6 +14,7 @@ mod openapi;
 mod routes;
 mod site;
 
+pub use commands::Pressure;
 pub use guard::HostRule;
 pub use live::Pace;
 pub use metrics::install_metrics;
@@ -43,10 +45,14 @@ pub struct Services {
 }
 
 /// How much the gateway takes on at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
     /// Commands under way; more are answered with 503. Beyond this a queue would only add waiting.
     pub commands: usize,
+    /// New orders among them: fewer, so that other commands find a place when new orders come in floods.
+    pub new_orders: usize,
+    /// Sheds new orders when something else says that it is too much.
+    pub pressure: Pressure,
     /// Open sockets; each costs some 20 KiB.
     pub sockets: usize,
     /// Frames kept for sockets that come back; at 600 bytes each the default takes 10 MB.
@@ -55,7 +61,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { commands: 256, sockets: 10_000, kept_frames: 16_384 }
+        Self { commands: 256, new_orders: 192, pressure: Pressure::default(), sockets: 10_000, kept_frames: 16_384 }
     }
 }
 
@@ -97,7 +103,7 @@ impl Gateway {
         }
         let app = App {
             services,
-            commands: Commands::new(limits.commands),
+            commands: Commands::new(&limits),
             new_id: Arc::clone(&new_id),
             hub,
             pace,

@@ -81,7 +81,7 @@ fn refusals(path: &str, operation: &Operation) -> Vec<(&'static str, &'static st
     let mut refusals =
         vec![("421", "`host-not-allowed`: the Host header names another host"), ("500", "`internal-error`: our fault")];
     if path.starts_with("/api/") && path != "/api/openapi.json" {
-        refusals.push(("503", "`unavailable` or `overloaded`: try again with the same id"));
+        refusals.push(("503", "`unavailable`, `service-unavailable` or `overloaded`: try again with the same id after `Retry-After` seconds"));
     }
     if has(ParameterIn::Path) {
         refusals.push(("404", "`not-found`: there is no such thing"));

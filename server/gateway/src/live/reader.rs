@@ -69,7 +69,7 @@ async fn poll(history: &ServiceClient, position: Option<&Position>) -> Result<Fe
         }
         None => ("/feed?after=0&waitMs=0".to_owned(), Duration::ZERO),
     };
-    history.get(&query).within(wait + GRACE).json().await
+    history.get(&query).within(GRACE).long_poll(wait).json().await
 }
 
 /// Puts a batch into the ring, or starts the ring anew when the batch does not continue it.

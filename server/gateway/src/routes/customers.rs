@@ -1,9 +1,10 @@
 //! `/api/customers`: commands to the customers service, reads from the view.
 
 use super::with_query;
-use crate::App;
-use axum::Extension;
+use crate::{App, Services, composition};
 use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::Uri;
 use std::sync::Arc;
 use tramline_contract::{CreateCustomer, Created, Customer, CustomerId, CustomerOrders, Page};
@@ -22,7 +23,9 @@ pub(crate) async fn create_customer(
 ) -> Result<Answer, ApiError> {
     let mut command = body.parse(CreateCustomer::parse)?;
     command.id.get_or_insert_with(|| CustomerId((app.new_id)()));
-    app.commands.send(app.services.customers.post_json("/customers", &command).traced(Some(trace))).await
+    // Its id is the idempotency key.
+    let call = app.services.customers.post_json("/customers", &command).repeatable();
+    app.commands.send(call.traced(Some(trace))).await
 }
 
 /// Finds customers, newest first.
@@ -66,20 +69,30 @@ pub(crate) async fn show_customer(
     Ok(app.services.history.get(&path).traced(Some(trace)).send().await?)
 }
 
-/// Shows a customer with the newest orders.
+/// Shows a customer with the newest orders, as the view has them or as the services that own them do.
 #[utoipa::path(get, path = "/api/customers/{id}/orders", tag = "Customers",
     params(
         ("id" = CustomerId, Path, description = "The customer"),
-        ("source" = Option<String>, Query, description = "`view`, the default")),
-    responses((status = 200, description = "The customer and the newest orders, newest first", body = CustomerOrders)))]
+        ("source" = Option<String>, Query, description = "`view`, the default, or `composition`")),
+    responses((status = 200, body = CustomerOrders, description = "The customer and the newest orders, newest first. When \
+        a service has not answered a composition, `complete` is false and `missing` names it")))]
 pub(crate) async fn list_orders_of_customer(
     State(app): State<Arc<App>>,
     Extension(trace): Extension<TraceParent>,
     id: PathId,
     mut query: QueryFields,
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let id: CustomerId = id.of("customer")?;
-    query.optional("source", |text| if text == "view" { Ok(()) } else { Err("must be \"view\"".to_owned()) });
+    let composed = query.optional("source", |text| match text {
+        "view" => Ok(false),
+        "composition" => Ok(true),
+        _ => Err("must be \"view\" or \"composition\"".to_owned()),
+    });
     query.finish()?;
-    Ok(app.services.history.get(&format!("/customers/{id}/orders")).traced(Some(trace)).send().await?)
+    let Services { customers, orders, history } = &app.services;
+    if composed == Some(true) {
+        let composed = composition::customer_with_orders(customers, orders, id, trace).await?;
+        return Ok(Json(composed).into_response());
+    }
+    Ok(history.get(&format!("/customers/{id}/orders")).traced(Some(trace)).send().await?.into_response())
 }

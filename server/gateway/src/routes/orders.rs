@@ -22,7 +22,9 @@ pub(crate) async fn create_order(
 ) -> Result<Answer, ApiError> {
     let mut command = body.parse(CreateOrder::parse)?;
     command.id.get_or_insert_with(|| OrderId((app.new_id)()));
-    app.commands.send(app.services.orders.post_json("/orders", &command).traced(Some(trace))).await
+    // Its id is the idempotency key.
+    let call = app.services.orders.post_json("/orders", &command).repeatable();
+    app.commands.send_new_order(call.traced(Some(trace))).await
 }
 
 /// Finds orders, newest first.

@@ -53,10 +53,23 @@ impl TestGateway {
     async fn launch(stub: Stub, limits: Limits, pace: Pace, metrics: Option<PrometheusHandle>) -> Self {
         let stub = Arc::new(stub);
         let client = |name: &str| ServiceClient::in_process(name, stub.router());
+        let services =
+            Services { customers: client("customers"), orders: client("orders"), history: client("history") };
+        Self::before(services, stub, limits, pace, metrics).await
+    }
+
+    /// A gateway before services of a test's own.
+    pub async fn before(
+        services: Services,
+        stub: Arc<Stub>,
+        limits: Limits,
+        pace: Pace,
+        metrics: Option<PrometheusHandle>,
+    ) -> Self {
         let ids = AtomicU64::new(1);
         let shutdown = CancellationToken::new();
         let gateway = Gateway::new(GatewayConfig {
-            services: Services { customers: client("customers"), orders: client("orders"), history: client("history") },
+            services,
             new_id: Arc::new(move || Uuid::from_u64_pair(7, ids.fetch_add(1, Ordering::Relaxed))),
             hosts: HostRule::Loopback,
             limits,
@@ -173,7 +186,7 @@ impl Default for Stub {
 }
 
 impl Stub {
-    fn router(self: &Arc<Self>) -> Router {
+    pub fn router(self: &Arc<Self>) -> Router {
         let echo = get(async |uri: Uri| Json(json!({"items": [], "asked": uri.to_string()})));
         let stale = get(async |uri: Uri| ([("tramline-stale", "true")], Json(json!({"asked": uri.to_string()}))));
         let nothing = get(async || problem::answer(&Problem::not_found("saga")));
