@@ -151,7 +151,7 @@ impl ServiceClient {
         Self::calling(name, addresses, "", BreakerRules::default(), None)
     }
 
-    /// Calls instances of a service of ours as [`crate::internal`] serves them: below `/internal/{service}`, each call
+    /// Calls instances of a service of ours as [`crate::internal()`] serves them: below `/internal/{service}`, each call
     /// signed. `addresses` are those of the processes, as for [`ServiceClient::remote`].
     ///
     /// An address that fails five times in a row is left alone for two seconds; then one call may try it (*circuit

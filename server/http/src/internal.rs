@@ -27,16 +27,16 @@ const READY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Each service answers for its own addresses alone: a fallback of its router is replaced by 404 `not-found`.
 /// Only `/internal/…` is served, so a process with a gateway can merge it with the gateway's router.
 pub fn internal(services: Vec<(&str, Router)>, secret: InternalSecret, clock: WallClock) -> Router {
-    let mut nested = Router::new();
+    let mut here = Router::new().fallback(not_here);
     for (service, router) in services {
         let router = router
-            .fallback(async || problem::answer(&problem::no_such_route()))
+            .fallback(nowhere)
             .method_not_allowed_fallback(async || problem::answer(&problem::method_not_allowed()));
-        nested = nested.nest(&format!("/internal/{service}"), router);
+        here = here.nest(&format!("/{service}"), router);
     }
     // From the outside in: who calls, the net for panics, the service. Addresses that nobody has are guarded too, so that
     // a stranger learns nothing of what there is.
-    let nested = nested.route("/internal/{*elsewhere}", get(nowhere).fallback(nowhere)).layer(from_fn(watch));
+    let nested = Router::new().nest("/internal", here).layer(from_fn(watch));
     authenticated(secret, clock, nested)
 }
 
@@ -48,6 +48,11 @@ pub fn internal_process(services: Vec<(&str, Router)>, secret: InternalSecret, c
         .route("/readyz", get(move || readiness(asked.clone())))
         .merge(internal(services, secret, clock))
         .fallback(nowhere)
+}
+
+/// Nothing was done, so the caller tries another address.
+async fn not_here() -> Response {
+    problem::answer(&problem::service_not_here())
 }
 
 async fn nowhere() -> Response {

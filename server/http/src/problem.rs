@@ -138,6 +138,12 @@ pub fn cross_origin() -> Problem {
     Problem::new(403, "cross-origin", "Not from this origin", "Another site's page may not do this.")
 }
 
+/// 421: another process than the caller thinks: the service that it asks for does not run here.
+#[must_use]
+pub fn service_not_here() -> Problem {
+    Problem::new(421, "service-not-here", "Not this process", "The service of that name does not run in this process.")
+}
+
 /// 421: the request was meant for a host that this server is not.
 #[must_use]
 pub fn host_not_allowed() -> Problem {

@@ -189,6 +189,10 @@ impl Remote {
         })?;
         let answer = collect(&self.service, response.map(Body::new)).await;
         let answer = answer.map_err(|error| Failure { error, arrived: true })?;
+        if self.signer.is_some() && answer.status == StatusCode::MISDIRECTED_REQUEST {
+            let error = unreachable("another process answers at its address".into());
+            return Err(Failure { error, arrived: false });
+        }
         // Ours is the secret that is wrong, or the clock; whoever made us call has signed in all right.
         if self.signer.is_some() && answer.status == StatusCode::UNAUTHORIZED {
             let error = CallError::NotTrusted { service: Arc::clone(&self.service) };

@@ -103,6 +103,33 @@ async fn an_unsigned_call_is_told_nothing_but_life_and_readiness() {
 }
 
 #[tokio::test]
+async fn a_process_with_a_gateway_serves_both() {
+    let gateway = Router::new().route("/api", get(async || "api")).fallback(async || "site");
+    let both = gateway.merge(internal(vec![("parcels", parcels())], secret(SECRET), clock()));
+    for (path, status) in [("/api", 200), ("/elsewhere", 200), ("/internal/parcels/ready", 401), ("/internal/x", 401)] {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        let answer = both.clone().oneshot(request).await.expect("a router always answers");
+        assert_eq!(answer.status(), status, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_the_service_is_passed_over() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let other = listener.local_addr().expect("a bound socket has an address");
+    let letters = internal_process(vec![("letters", broken())], secret(SECRET), clock());
+    tokio::spawn(serve(listener, letters, CancellationToken::new()));
+    let right = process(clock()).await;
+    let client = client(&format!("http://{other},{right}"), SECRET);
+    for _ in 0..20 {
+        assert_eq!(client.get("/whoami").send().await.expect("the right one answers").body, "gateway");
+    }
+    let alone = self::client(&format!("http://{other}"), SECRET);
+    let error = alone.post_json("/whoami", &1).send().await.expect_err("it is not there");
+    assert!(matches!(error, CallError::Unreachable { .. }), "{error}");
+}
+
+#[tokio::test]
 async fn a_process_is_ready_when_each_of_its_services_is() {
     let router = internal_process(vec![("parcels", parcels()), ("letters", broken())], secret(SECRET), clock());
     let request = Request::get("/readyz").body(Body::empty()).expect("a request");

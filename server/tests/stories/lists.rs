@@ -44,6 +44,25 @@ async fn customers_are_found_newest_first_and_by_part_of_their_names() {
 }
 
 #[tokio::test]
+async fn the_owners_of_a_customer_and_its_orders_say_what_the_view_says() {
+    let desk = TestDesk::start();
+    let ada = desk.customer("Ada", "25.00").await;
+    for _ in 0..4 {
+        desk.order(ada, "10.00").await;
+    }
+    // Created, reserved twice, refused twice.
+    desk.get(&format!("/api/customers/{ada}?minVersion=5")).await;
+    let path = format!("/api/customers/{ada}/orders");
+    let (mut view, composed) = (desk.json(&path).await, desk.json(&format!("{path}?source=composition")).await);
+    assert_eq!((&view["source"], &composed["source"]), (&"view".into(), &"composition".into()));
+    view["source"] = "composition".into();
+    assert_eq!(view, composed);
+    assert_eq!(composed["orders"].as_array().map(Vec::len), Some(4));
+    let unknown = format!("/api/customers/{}/orders?source=composition", crate::desk::new_id());
+    assert_eq!(desk.get(&unknown).await.status, 404);
+}
+
+#[tokio::test]
 async fn orders_are_narrowed_by_state_customer_and_name() {
     let desk = TestDesk::start();
     let (ada, bob) = (desk.customer("Ada", "25.00").await, desk.customer("Bob", "100.00").await);
