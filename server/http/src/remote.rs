@@ -183,6 +183,8 @@ impl Remote {
         let request = self.request(address, call).map_err(before)?;
         let unreachable =
             |source: crate::client::BoxError| CallError::Unreachable { service: Arc::clone(&self.service), source };
+        // The client itself takes another connection when a kept one was closed before anything was written: that sends
+        // nothing twice.
         let response = self.client.request(request).await.map_err(|error: legacy::Error| {
             let arrived = !error.is_connect();
             Failure { error: unreachable(error.into()), arrived }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_util::sync::CancellationToken;
 use tramline_contract::Problem;
 use tramline_http::{ApiError, BreakerRules, CallError, ServiceClient, serve};
@@ -53,9 +53,12 @@ async fn alive() -> (SocketAddr, Arc<AtomicUsize>) {
     (address, calls)
 }
 
-/// An address where nobody listens.
-async fn dead() -> SocketAddr {
-    bound().await.1
+/// An address where nobody listens, and that nobody else can take while the socket lives.
+fn dead() -> (TcpSocket, SocketAddr) {
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port is free");
+    let address = socket.local_addr().expect("a bound socket has an address");
+    (socket, address)
 }
 
 /// An instance that reads every request and then hangs, or hangs up. Returns how many it received.
@@ -99,8 +102,8 @@ async fn instances_are_called_in_turn() {
 
 #[tokio::test]
 async fn every_read_succeeds_while_one_instance_is_dead() {
-    let (living, calls) = alive().await;
-    let client = client(&[dead().await, living], BreakerRules::default());
+    let ((living, calls), (_socket, dead)) = (alive().await, dead());
+    let client = client(&[dead, living], BreakerRules::default());
     for call in 0..100 {
         let answer = client.get("/").send().await;
         assert_eq!(answer.unwrap_or_else(|error| panic!("call {call}: {error}")).body, "here");
@@ -126,7 +129,7 @@ async fn a_hanging_instance_is_given_up_in_time() {
 
 #[tokio::test]
 async fn when_every_instance_is_away_calls_fail_at_once_until_one_is_back() {
-    let gone = dead().await;
+    let (socket, gone) = dead();
     let rules = BreakerRules { failures: 2, open_for: Duration::from_millis(300) };
     let client = client(&[gone], rules);
     for _ in 0..2 {
@@ -142,7 +145,7 @@ async fn when_every_instance_is_away_calls_fail_at_once_until_one_is_back() {
     assert_eq!(problem.code, "service-unavailable");
     assert!(problem.detail.contains("parcels"), "{}", problem.detail);
 
-    let listener = TcpListener::bind(gone).await.expect("the port is still free");
+    let listener = socket.listen(16).expect("the port is ours");
     let calls = Arc::default();
     tokio::spawn(serve(listener, instance(&calls), CancellationToken::new()));
     let back = async {
@@ -175,8 +178,8 @@ async fn what_must_not_happen_twice_is_not_sent_again_once_it_may_have_arrived()
 
 #[tokio::test]
 async fn what_surely_never_arrived_is_sent_to_another_instance() {
-    let (living, calls) = alive().await;
-    let client = client(&[dead().await, living], BreakerRules::default());
+    let ((living, calls), (_socket, dead)) = (alive().await, dead());
+    let client = client(&[dead, living], BreakerRules::default());
     for _ in 0..20 {
         client.post_json("/", &json!(1)).send().await.expect("the living one takes it");
     }

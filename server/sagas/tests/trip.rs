@@ -6,7 +6,7 @@ use std::{path::Path, sync::Arc};
 use tramline_db::{Address, BoxFuture, Db, Durability, SystemClock, SystemIds, UtcMicros, sql};
 use tramline_messaging::{HandlerError, Headers, Messaging, Record, UnitOfWork};
 use tramline_sagas::{
-    Command, Definition, Orchestrator, Participant, Phase, Reply, ReplyHandler, define, find_instance, step,
+    Command, Definition, Orchestrator, Participant, Phase, Reply, ReplyHandler, count_open, define, find_instance, step,
 };
 use uuid::Uuid;
 
@@ -166,6 +166,19 @@ async fn a_compensation_that_is_refused_parks_the_saga() {
     let cancel_hotel = world.sent().await[2].0;
     world.reply(cancel_hotel, false).await;
     assert_eq!(world.phase().await, Phase::Parked(1));
+}
+
+#[tokio::test]
+async fn only_a_saga_that_is_under_way_counts_as_open() {
+    // Ended, and parked for a human, who may take long.
+    for refuse in [None, Some("SendTicket")] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let world = World::start(folder.path()).await;
+        let open = async |at_most| count_open(world.messaging.db(), at_most).await.expect("it counts");
+        assert_eq!((open(10).await, open(0).await), (1, 0));
+        world.run(refuse, 1).await;
+        assert_eq!(open(10).await, 0, "{refuse:?}");
+    }
 }
 
 #[tokio::test]

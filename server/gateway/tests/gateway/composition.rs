@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio_util::sync::CancellationToken;
 use tramline_contract::Problem;
 use tramline_gateway::{Limits, Pace, Services};
@@ -67,11 +67,16 @@ fn hanging() -> Router {
 
 /// A service in a process of its own, or nobody where it should be.
 async fn remote(name: &str, service: Option<Router>) -> ServiceClient {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
-    let address = listener.local_addr().expect("a bound socket has an address");
+    let socket = TcpSocket::new_v4().expect("there are sockets");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a port is free");
+    let address = socket.local_addr().expect("a bound socket has an address");
     if let Some(service) = service {
+        let listener = socket.listen(16).expect("the port is ours");
         let router = internal_process(vec![(name, service)], secret(), clock());
         tokio::spawn(serve(listener, router, CancellationToken::new()));
+    } else {
+        // Keeps the port, so that nobody else is met there.
+        std::mem::forget(socket);
     }
     let signer = Signer::new(Caller::parse("gateway").expect("a name"), secret(), clock());
     ServiceClient::internal(name, &format!("http://{address}"), signer).expect("an address")
