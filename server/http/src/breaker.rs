@@ -224,6 +224,24 @@ mod tests {
         assert_eq!(breaker.note(at(9_000), probe, Outcome::Answered), Some(Change::Closed));
     }
 
+    #[test]
+    fn outcomes_of_an_earlier_time_change_nothing() {
+        let mut breaker = Breaker::new(RULES);
+        let late: Vec<_> = (0..4).map(|_| granted(&mut breaker, at(0))).collect();
+        for _ in 0..3 {
+            let ticket = granted(&mut breaker, at(0));
+            breaker.note(at(0), ticket, Outcome::Failed);
+        }
+        assert_eq!(breaker.note(at(10), late[0], Outcome::Answered), None, "it was sent before the failures");
+        assert!(matches!(breaker.admit(at(10), Patience::Prompt), Admission::Refused { .. }));
+        let probe = granted(&mut breaker, at(2_000));
+        breaker.note(at(2_000), probe, Outcome::Answered);
+        for ticket in late {
+            assert_eq!(breaker.note(at(2_001), ticket, Outcome::Failed), None);
+        }
+        granted(&mut breaker, at(2_001));
+    }
+
     #[derive(Clone, Debug)]
     enum Act {
         Wait(u64),
