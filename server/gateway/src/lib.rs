@@ -17,7 +17,7 @@ mod site;
 pub use commands::Pressure;
 pub use guard::HostRule;
 pub use live::Pace;
-pub use metrics::install_metrics;
+pub use metrics::{install_metrics, metrics_text};
 pub use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::commands::Commands;

@@ -41,8 +41,9 @@ pub(crate) async fn upkeep(handle: PrometheusHandle, shutdown: CancellationToken
     }
 }
 
-/// Everything recorded, and what the process used so far.
-pub(crate) fn render(handle: Option<&PrometheusHandle>) -> String {
+/// Everything recorded, and what the process used so far, as Prometheus reads it.
+#[must_use]
+pub fn metrics_text(handle: Option<&PrometheusHandle>) -> String {
     let mut text = handle.map(PrometheusHandle::render).unwrap_or_default();
     for (name, kind, help, value) in [
         ("process_cpu_seconds_total", "counter", "CPU time used, in user and system mode.", cpu_seconds()),
@@ -115,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_process_tells_its_time_and_memory() {
-        let text = render(None);
+        let text = metrics_text(None);
         for name in ["process_cpu_seconds_total", "process_resident_memory_bytes"] {
             let line = text.lines().find(|line| line.starts_with(&format!("{name} "))).expect("it is told");
             assert!(line.rsplit(' ').next().is_some_and(|value| value.parse::<f64>().is_ok()), "{line}");

@@ -49,11 +49,12 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// Whether the cause is a database that may answer in a moment.
+    /// Whether the cause is a store that may answer in a moment.
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Db(error) => error.may_pass(),
+            Self::Moved | Self::Store(_) => true,
             Self::Transient(_) | Self::Permanent(_) => false,
         }
     }

@@ -13,7 +13,8 @@ use tramline_messages::{
     parts::OrdersOfCustomer,
 };
 use tramline_messaging::{
-    Broker, Consumer, EmbeddedBroker, Handler, HandlerError, Messaging, Record, Relay, UnitOfWork,
+    Appetite, Broker, Consumer, EmbeddedBroker, Handler, HandlerError, Messaging, Ownership, Record, Relay, Sharing,
+    Transactional, UnitOfWork,
 };
 use tramline_orders::{Capacity, Orders, ReplyRouter, invariants, migrations};
 use tramline_sagas::{Reply, reply_to};
@@ -61,6 +62,14 @@ async fn database(folder: &Path, name: &'static str, migrations: &[Migration]) -
     Messaging::open(db).await.expect("it has an outbox")
 }
 
+/// Every partition of a task: nobody else is there.
+async fn own(messaging: &Messaging, task: &str, workers: &TaskTracker, stop: &CancellationToken) -> Ownership {
+    let joined = Ownership::join(messaging.db(), task, &Sharing::Alone, Appetite::Everything, stop.clone()).await;
+    let (ownership, keeping) = joined.expect("the leases read");
+    workers.spawn(keeping);
+    ownership
+}
+
 impl World {
     async fn start(folder: &Path, capacity: Capacity) -> Self {
         let orders = Orders::with_capacity(database(folder, "orders", &migrations()).await, capacity);
@@ -72,13 +81,15 @@ impl World {
         let broker: Arc<dyn Broker> = Arc::new(embedded);
         let (workers, stop) = (TaskTracker::new(), CancellationToken::new());
         for messaging in [orders.messaging(), &customers] {
-            let relay = Relay::resume(messaging.clone(), Arc::clone(&broker)).await.expect("it resumes");
-            workers.spawn(relay.run(stop.clone()));
+            let ownership = own(messaging, "relay", &workers, &stop).await;
+            workers.spawn(Relay::new(messaging.clone(), Arc::clone(&broker), ownership).run(stop.clone()));
         }
         let streams = &[("customers", ORDER_REPLIES)];
         let replies = Arc::new(ReplyRouter::new(&orders));
-        let replies = Consumer::resume("orders", orders.messaging().clone(), &*broker, streams, replies).await;
-        workers.spawn(replies.expect("it resumes").run(stop.clone()));
+        let ownership = own(orders.messaging(), "orders", &workers, &stop).await;
+        let effects = Transactional::new("orders", orders.messaging().clone(), replies);
+        let replies = Consumer::new("orders", Arc::clone(&broker), streams, ownership, effects);
+        workers.spawn(replies.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         workers.spawn(serve(listener, tramline_orders::routes(orders.clone()), stop.clone()));
@@ -89,9 +100,10 @@ impl World {
     /// Lets the customers service answer from now on.
     async fn answer_commands(&self) {
         let streams = &[("orders", CUSTOMER_COMMANDS)];
-        let commands =
-            Consumer::resume("customers", self.customers.clone(), &*self.broker, streams, Arc::new(Generous)).await;
-        self.workers.spawn(commands.expect("it resumes").run(self.stop.clone()));
+        let ownership = own(&self.customers, "customers", &self.workers, &self.stop).await;
+        let effects = Transactional::new("customers", self.customers.clone(), Arc::new(Generous));
+        let commands = Consumer::new("customers", Arc::clone(&self.broker), streams, ownership, effects);
+        self.workers.spawn(commands.run(self.stop.clone()));
     }
 
     async fn place(&self, id: OrderId) -> Answer {

@@ -1,23 +1,24 @@
 //! The parts list: every service, relay and consumer of one process, and how they fit together.
 
 mod databases;
+mod interfaces;
 mod workers;
 
 pub(crate) use databases::Databases;
 
-use crate::config::{Config, RedisAddress};
+use crate::config::{Config, RedisAddress, Role};
 use anyhow::{Context as _, bail};
 use axum::Router;
 use databases::OwnDatabases;
+use interfaces::Interfaces;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tramline_customers::{CommandHandler, Customers};
 use tramline_db::{Address, Db, ExclusiveUse, IdSource as _, SystemIds};
-use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, PrometheusHandle, Services};
-use tramline_http::ServiceClient;
+use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, PrometheusHandle};
 use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
-    services::{CUSTOMERS, HISTORY, ORDERS},
+    services::{CUSTOMERS, ORDERS},
 };
 use tramline_messaging::{Broker, EmbeddedBroker, Messaging, RedisBroker, Sharing, Transactional};
 use tramline_order_history::History;
@@ -35,14 +36,6 @@ pub(crate) struct Desk {
     workers: Workers,
     /// Databases that nobody else may use meanwhile.
     _claims: Vec<ExclusiveUse>,
-}
-
-/// The HTTP interfaces of the services that run in this process.
-#[derive(Default)]
-struct Interfaces {
-    customers: Option<Router>,
-    orders: Option<Router>,
-    history: Option<Router>,
 }
 
 impl Desk {
@@ -63,8 +56,13 @@ impl Desk {
         let interfaces = services(own, &workers).await?;
         let counted = databases.clone();
         workers.spawn(|stop| Box::pin(count_statements(counted, stop)));
+        let router = interfaces.clone();
+        if !config.roles.contains(&Role::Gateway) {
+            let router = router.alone(config, metrics)?;
+            return Ok(Self { router, gateway: None, databases, workers, _claims: claims });
+        }
         let gateway = Gateway::new(GatewayConfig {
-            services: clients(interfaces)?,
+            services: interfaces.clients(config)?,
             new_id: Arc::new(|| SystemIds.next()),
             hosts: HostRule::Loopback,
             limits: Limits::default(),
@@ -72,7 +70,8 @@ impl Desk {
             metrics,
             shutdown: stop_gateway,
         });
-        Ok(Self { router: gateway.router.clone(), gateway: Some(gateway), databases, workers, _claims: claims })
+        let router = router.beside(config, gateway.router.clone())?;
+        Ok(Self { router, gateway: Some(gateway), databases, workers, _claims: claims })
     }
 
     /// Stops in the order of the flow: sockets, then relays and consumers, then databases.
@@ -161,19 +160,6 @@ async fn services(own: OwnDatabases, workers: &Workers) -> anyhow::Result<Interf
         interfaces.history = Some(tramline_order_history::routes(history));
     }
     Ok(interfaces)
-}
-
-/// How the gateway reaches each service.
-fn clients(interfaces: Interfaces) -> anyhow::Result<Services> {
-    let client = |name: &'static str, router: Option<Router>| {
-        let router = router.with_context(|| format!("{name} is not in this process"))?;
-        anyhow::Ok(ServiceClient::in_process(name, router))
-    };
-    Ok(Services {
-        customers: client(CUSTOMERS, interfaces.customers)?,
-        orders: client(ORDERS, interfaces.orders)?,
-        history: client(HISTORY, interfaces.history)?,
-    })
 }
 
 /// Shows what the databases were asked to do: the cost of a saga is counted in these.

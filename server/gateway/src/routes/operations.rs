@@ -65,7 +65,7 @@ pub(crate) async fn readiness(State(app): State<Arc<App>>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "Operations",
     responses((status = 200, description = "Prometheus text", body = String, content_type = "text/plain")))]
 pub(crate) async fn show_metrics(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render(app.metrics.as_ref()))
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::metrics_text(app.metrics.as_ref()))
 }
 
 async fn ask(service: &ServiceClient) -> Dependency {
