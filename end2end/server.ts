@@ -2,12 +2,12 @@
 //
 // Specs import `test` and `expect` from here; `page.goto("/")` then goes to that worker's server.
 import { test as base } from "@playwright/test";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 export { expect } from "@playwright/test";
@@ -26,6 +26,7 @@ export class Server {
   private constructor(
     readonly port: number,
     readonly data: string,
+    private readonly stores: Record<string, string>,
     private readonly flags: readonly string[],
   ) {
     this.url = `http://127.0.0.1:${port}`;
@@ -34,7 +35,7 @@ export class Server {
   // Starts a server over an empty data folder.
   static async start(flags: readonly string[] = []): Promise<Server> {
     const data = await mkdtemp(join(tmpdir(), "tramline-end2end-"));
-    const server = new Server(await freePort(), data, flags);
+    const server = new Server(await freePort(), data, storesOf(data), flags);
     await server.resume();
     return server;
   }
@@ -43,6 +44,7 @@ export class Server {
   async resume(): Promise<void> {
     const child = spawn(BINARY, ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.data, ...this.flags], {
       cwd: this.data,
+      env: { ...process.env, ...this.stores },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.child = child;
@@ -118,6 +120,25 @@ export const test = base.extend<object, WorkerFixtures>({
   ],
   baseURL: ({ server }, use) => use(server.url),
 });
+
+// Where a server keeps its data: in its folder, or on the PostgreSQL and the Redis that the tests were told of, in a
+// database and under a prefix of its own.
+function storesOf(data: string): Record<string, string> {
+  const stores: Record<string, string> = {};
+  const postgres = process.env["TRAMLINE_TEST_POSTGRES"];
+  const name = basename(data).toLowerCase().replace(/[^a-z0-9]/g, "_");
+  if (postgres) {
+    execFileSync("psql", ["-q", "-v", "ON_ERROR_STOP=1", "-c", `create database ${name}`, postgres]);
+    stores["TRAMLINE_DATABASE"] = postgres.replace(/[^/]*$/, name);
+    stores["TRAMLINE_RELAY"] = process.env["TRAMLINE_TEST_RELAY"] ?? "polling";
+  }
+  const redis = process.env["TRAMLINE_TEST_REDIS"];
+  if (redis) {
+    stores["TRAMLINE_REDIS"] = redis;
+    stores["TRAMLINE_REDIS_PREFIX"] = name;
+  }
+  return stores;
+}
 
 function ended(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;

@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod site;
 mod stopwatch;
+mod stores;
 mod tally;
 mod test;
 mod tidy;

@@ -11,6 +11,7 @@ use crate::{
     check, process, run,
     settings::Settings,
     stopwatch::{Elapsed, Stopwatch},
+    stores::{self, Stores},
     tally::{self, Tally},
     tools, workspace,
 };
@@ -26,12 +27,17 @@ pub enum Stage {
     Unit,
     /// Examples in the documentation, and what must not compile
     Doc,
+    /// Rust tests again, on PostgreSQL and Redis with either relay
+    Stores,
     /// Stories in the browser
     Browser,
+    /// Stories in the browser again, on PostgreSQL and Redis with either relay
+    BrowserStores,
 }
 
 impl Stage {
-    const ALL: [Self; 5] = [Self::Check, Self::Build, Self::Unit, Self::Doc, Self::Browser];
+    const ALL: [Self; 7] =
+        [Self::Check, Self::Build, Self::Unit, Self::Doc, Self::Stores, Self::Browser, Self::BrowserStores];
 
     fn title(self) -> &'static str {
         match self {
@@ -39,13 +45,15 @@ impl Stage {
             Self::Build => "Build",
             Self::Unit => "Rust tests",
             Self::Doc => "Documentation tests",
+            Self::Stores => "Rust tests, stores",
             Self::Browser => "Browser tests",
+            Self::BrowserStores => "Browser tests, stores",
         }
     }
 
     /// Whether the stage uses the optimised server, the one file that users get.
     fn needs_build(self) -> bool {
-        matches!(self, Self::Unit | Self::Browser)
+        !matches!(self, Self::Check | Self::Build | Self::Doc)
     }
 }
 
@@ -91,7 +99,10 @@ fn headline(title: &str) {
 
 fn set_up(stages: &[Stage]) -> Result<()> {
     tools::wasm_target()?;
-    if stages.contains(&Stage::Browser) {
+    if stages.iter().any(|stage| matches!(stage, Stage::Stores | Stage::BrowserStores | Stage::Unit)) {
+        tools::database_servers();
+    }
+    if stages.iter().any(|stage| matches!(stage, Stage::Browser | Stage::BrowserStores)) {
         tools::node()?;
         tools::chromium()?;
         npm_packages(&workspace::path(&Settings::read()?.end2end_dir))?;
@@ -117,26 +128,47 @@ fn perform(stage: Stage) -> Result<(bool, Tally)> {
     match stage {
         Stage::Check => check::check().map(|()| (true, Tally::default())),
         Stage::Build => run::build().map(|_| (true, Tally::default())),
-        Stage::Unit => unit(),
+        Stage::Unit => unit(None),
         Stage::Doc => doc(),
-        Stage::Browser => browser(),
+        Stage::Stores => on_stores(&stores::ALL, |stores| unit(Some(stores))),
+        Stage::Browser => browser(None),
+        // What the pages see of PostgreSQL alone is what they see of it with Redis.
+        Stage::BrowserStores => on_stores(&stores::ALL[1..], |stores| browser(Some(stores))),
     }
 }
 
+/// The same on each of these stores. What a machine lacks is said aloud and counts as skipped.
+fn on_stores(all: &[Stores], run: impl Fn(Stores) -> Result<(bool, Tally)>) -> Result<(bool, Tally)> {
+    let (mut succeeded, mut sum) = (true, Tally::default());
+    for stores in all {
+        println!("\n---- on {}", stores.name);
+        let (good, tally) = run(*stores)?;
+        succeeded &= good;
+        sum += tally;
+    }
+    Ok((succeeded, sum))
+}
+
 /// The Rust tests. cargo-nextest runs them in parallel, each in a process of its own; without it, cargo does.
-fn unit() -> Result<(bool, Tally)> {
+fn unit(stores: Option<Stores>) -> Result<(bool, Tally)> {
     let settings = Settings::read()?;
-    let others = ["--workspace", "--exclude", &settings.lib_package];
-    let mut cargo = workspace::cargo();
+    let mut cargo = match stores {
+        Some(stores) => stores.beside("cargo")?,
+        None => workspace::cargo(),
+    };
     cargo.env("TRAMLINE_BIN", settings.release_binary());
-    if tools::cargo_has("nextest") {
-        cargo.args(["nextest", "run", "--profile", "ci"]).args(others);
-        counted(&mut cargo, tally::of_nextest)
+    let nextest = tools::cargo_has("nextest");
+    if nextest {
+        cargo.args(["nextest", "run", "--profile", "ci"]);
     } else {
         println!("(Faster with cargo-nextest: `cargo install --locked cargo-nextest` brings it.)");
-        cargo.args(["test", "--all-targets", "--no-fail-fast"]).args(others);
-        counted(&mut cargo, tally::of_libtest)
+        cargo.args(["test", "--all-targets", "--no-fail-fast"]);
     }
+    match stores {
+        Some(stores) => cargo.args(stores.packages.iter().flat_map(|package| ["-p", package])),
+        None => cargo.args(["--workspace", "--exclude", &settings.lib_package]),
+    };
+    if nextest { counted(&mut cargo, tally::of_nextest) } else { counted(&mut cargo, tally::of_libtest) }
 }
 
 /// The tests in documentation; some hold code that must not compile.
@@ -149,6 +181,9 @@ fn doc() -> Result<(bool, Tally)> {
 
 fn counted(command: &mut Command, count: impl Fn(&str) -> Option<Tally>) -> Result<(bool, Tally)> {
     let (succeeded, printed) = process::run_and_listen(command)?;
+    if printed.contains(stores::SKIPPED) {
+        return Ok((true, Tally { skipped: 1, ..Tally::default() }));
+    }
     match count(&printed) {
         Some(tally) => Ok((succeeded && tally.failed == 0, tally)),
         None if succeeded => bail!("`{}` ended without a count of its tests", process::shown(command)),
@@ -156,17 +191,24 @@ fn counted(command: &mut Command, count: impl Fn(&str) -> Option<Tally>) -> Resu
     }
 }
 
-fn browser() -> Result<(bool, Tally)> {
+fn browser(stores: Option<Stores>) -> Result<(bool, Tally)> {
     let settings = Settings::read()?;
     let folder = workspace::path(&settings.end2end_dir);
     let report = folder.join("test-results/report.json");
     let _ = fs::remove_file(&report);
     // Playwright drops the types unread. A wrong one fails the stage, but the stories run all the same.
     let typed = Command::new("npm").args(["run", "--silent", "types"]).current_dir(&folder).status()?.success();
-    let mut playwright = Command::new("npx");
+    let mut playwright = match stores {
+        Some(stores) => stores.beside("npx")?,
+        None => Command::new("npx"),
+    };
     playwright.args(["--no-install", "playwright", "test"]).current_dir(&folder);
     playwright.env("TRAMLINE_BIN", settings.release_binary());
-    let succeeded = playwright.status()?.success() && typed;
+    let (succeeded, printed) = process::run_and_listen(&mut playwright)?;
+    if printed.contains(stores::SKIPPED) {
+        return Ok((true, Tally { skipped: 1, ..Tally::default() }));
+    }
+    let succeeded = succeeded && typed;
     match fs::read_to_string(&report) {
         Ok(text) => {
             let tally = tally::of_playwright(&text)?;

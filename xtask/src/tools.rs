@@ -58,7 +58,23 @@ pub fn chromium() -> Result<()> {
     if !Path::new(FONTS).exists() {
         missing.push("fonts-dejavu-core");
     }
-    if missing.is_empty() { Ok(()) } else { install(&missing) }
+    if missing.is_empty() { Ok(()) } else { install("the browser tests", &missing) }
+}
+
+/// Makes sure, if we may, that the servers are there on which a company would run. Without them their tests are skipped aloud.
+pub fn database_servers() {
+    let mut missing = Vec::new();
+    if !Path::new("/usr/lib/postgresql").exists() {
+        missing.push("postgresql");
+    }
+    if !process::succeeds(Command::new("redis-server").arg("--version")) {
+        missing.push("redis-server");
+    }
+    if !missing.is_empty()
+        && let Err(error) = install("the tests on PostgreSQL and Redis", &missing)
+    {
+        eprintln!("warning: {error:#}; those tests are skipped");
+    }
 }
 
 /// Whether `cargo <subcommand>` exists.
@@ -66,14 +82,14 @@ pub fn cargo_has(subcommand: &str) -> bool {
     process::succeeds(workspace::cargo().args([subcommand, "--version"]))
 }
 
-fn install(packages: &[&str]) -> Result<()> {
+fn install(who: &str, packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     let by_hand = format!("`apt-get install -y --no-install-recommends {names}` as root");
     if !process::succeeds(Command::new("apt-get").arg("--version")) {
-        bail!("the browser tests need {names}: install them with your system's package manager");
+        bail!("{who} need {names}: install them with your system's package manager");
     }
     let Some(prefix) = root_prefix() else {
-        bail!("the browser tests need {names}, and only root may install them: run {by_hand}");
+        bail!("{who} need {names}, and only root may install them: run {by_hand}");
     };
     println!("Installing {names}");
     let apt = |arguments: &[&str]| {
@@ -86,7 +102,7 @@ fn install(packages: &[&str]) -> Result<()> {
         eprintln!("warning: {error:#}");
     }
     if apt(&[&["install", "--no-install-recommends"], packages].concat()).is_err() {
-        bail!("the browser tests need {names}, and installing them failed: run {by_hand}");
+        bail!("{who} need {names}, and installing them failed: run {by_hand}");
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env,
+    ffi::OsStr,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -21,7 +22,12 @@ pub fn path(relative: &str) -> PathBuf {
 /// `cargo run` describes xtask to xtask in environment variables. Build scripts of some crates (ring) ask to
 /// be run again when those change, so a nested cargo that inherits them rebuilds half the tree each time.
 pub fn cargo() -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    leading_to_cargo(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// A program that runs cargo in turn, in the same surroundings as [`cargo`].
+pub fn leading_to_cargo(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(root());
     // The server's build looks for the site below `target`, wherever else this machine keeps its builds.
     command.env("CARGO_TARGET_DIR", path("target"));
