@@ -5,6 +5,7 @@
 
 mod customers;
 mod gauges;
+mod limits;
 mod load;
 mod outcomes;
 mod raw;
@@ -48,9 +49,23 @@ pub(crate) struct BenchFlags {
     /// Folder for the raw commits; best on the disk of the server's data
     #[arg(long, value_name = "DIR", default_value = ".")]
     raw_dir: PathBuf,
+    /// Further processes of the desk, by the name that their CPU is reported under, such as orders=http://127.0.0.1:3001
+    #[arg(long, value_name = "NAME=URL", value_parser = process)]
+    metrics: Vec<(String, String)>,
+    /// Measure the raw commits on this PostgreSQL and not in a file: best the server's own, in a schema beside its own
+    #[arg(long, value_name = "URL", env = "TRAMLINE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
+    /// Measure appends to a stream of this Redis too
+    #[arg(long, value_name = "URL", env = "TRAMLINE_REDIS", hide_env_values = true)]
+    redis: Option<String>,
     /// Print the figures as one JSON object
     #[arg(long)]
     json: bool,
+}
+
+fn process(text: &str) -> Result<(String, String), String> {
+    let (name, url) = text.split_once('=').ok_or("it must look like orders=http://127.0.0.1:3001")?;
+    Ok((name.to_owned(), url.to_owned()))
 }
 
 impl BenchFlags {
@@ -77,19 +92,30 @@ pub(crate) async fn run(flags: BenchFlags) -> anyhow::Result<()> {
     let outcomes = outcomes::Outcomes::connect(&flags.url).await?;
     let target = Arc::new(load::Target { server: server.clone(), customers, outcomes });
 
+    let mut processes = vec![("server".to_owned(), server.clone())];
+    for (name, url) in &flags.metrics {
+        processes.push((name.clone(), ServiceClient::remote(name, url).with_context(|| format!("--metrics {name}"))?));
+    }
+    let processes = gauges::Processes(processes);
+
     load::drive(&target, flags.pace(), load::Span::Sagas(WARM_UP_SAGAS)).await?;
-    let commits = raw::Raw::open(&flags.raw_dir).await?;
-    let before = gauges::await_calm(&server).await?;
+    let commits = Arc::new(raw::Raw::open(&flags.raw_dir, flags.database.as_deref()).await?);
+    processes.await_calm().await?;
+    let idle = processes.idle().await?;
+    let before = processes.read().await?;
     let mut raw = vec![commits.measure().await?];
     let mut run = load::Run::default();
     for part in 0..PARTS {
         run.join(load::drive(&target, flags.pace(), flags.span().part(part, PARTS)).await?);
         raw.push(commits.measure().await?);
     }
+    let after = processes.await_calm().await?;
+    // At rest again: these would disturb the run, and it them.
+    let limits = limits::measure(&commits, flags.clients, flags.redis.as_deref()).await?;
     commits.close().await;
-    let after = gauges::await_calm(&server).await?;
 
-    let report = report::Report::new(flags.pace(), flags.customers, run, &before, &after, raw);
+    let spent = report::Spent::between(&before, &after).without_idle(&idle.0, &idle.1);
+    let report = report::Report::new(flags.pace(), flags.customers, run, &spent, raw, limits);
     if flags.json {
         println!("{}", report.json())
     } else {

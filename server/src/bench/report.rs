@@ -2,6 +2,7 @@
 
 use super::{
     gauges::Gauges,
+    limits::Limits,
     load::{Pace, Run},
     raw::Commits,
 };
@@ -14,6 +15,43 @@ const COMMITS_NEEDED: f64 = 3.0;
 /// When the slowest raw measurement took this many times as long as the fastest, the ratios say little.
 const UNSTEADY: f64 = 2.0;
 
+/// What was done between two moments.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Spent {
+    statements: BTreeMap<String, f64>,
+    commits: BTreeMap<String, f64>,
+    cpu_seconds: BTreeMap<String, f64>,
+    seconds: f64,
+}
+
+impl Spent {
+    pub(super) fn between(before: &Gauges, after: &Gauges) -> Self {
+        let counts = |after: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
+            let grown = |name: &String, count: u64| count.saturating_sub(before.get(name).copied().unwrap_or(0)) as f64;
+            after.iter().map(|(name, count)| (name.clone(), grown(name, *count))).collect()
+        };
+        let cpu = |name: &String, seconds: f64| seconds - before.cpu_seconds.get(name).copied().unwrap_or(0.0);
+        Self {
+            statements: counts(&after.statements, &before.statements),
+            commits: counts(&after.commits, &before.commits),
+            cpu_seconds: after.cpu_seconds.iter().map(|(name, at)| (name.clone(), cpu(name, *at))).collect(),
+            seconds: before.seconds_until(after),
+        }
+    }
+
+    /// Without the statements and commits that are made at rest too, such as renewing leases.
+    pub(super) fn without_idle(mut self, before: &Gauges, after: &Gauges) -> Self {
+        let idle = Self::between(before, after);
+        let times = self.seconds / idle.seconds.max(1e-9);
+        for (all, idle) in [(&mut self.statements, &idle.statements), (&mut self.commits, &idle.commits)] {
+            for (name, count) in all {
+                *count = (*count - idle.get(name).copied().unwrap_or(0.0) * times).max(0.0);
+            }
+        }
+        self
+    }
+}
+
 /// Everything that a run has shown.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -22,7 +60,9 @@ pub(super) struct Report {
     run: Run,
     statements: BTreeMap<String, f64>,
     commits: BTreeMap<String, f64>,
-    cpu_ms: f64,
+    /// By process.
+    cpu_ms: BTreeMap<String, f64>,
+    limits: Limits,
     /// Every raw commit, shortest first.
     raw: Vec<Duration>,
     /// The median of each raw measurement, in the order of time.
@@ -30,32 +70,26 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(
-        pace: Pace,
-        customers: u64,
-        run: Run,
-        before: &Gauges,
-        after: &Gauges,
-        raw: Vec<Commits>,
-    ) -> Self {
+    pub(super) fn new(pace: Pace, customers: u64, run: Run, spent: &Spent, raw: Vec<Commits>, limits: Limits) -> Self {
         let sagas = (run.settled.len() as f64).max(1.0);
-        let per_saga = |after: &BTreeMap<String, u64>, before: &BTreeMap<String, u64>| {
-            let each = after.iter().map(|(name, count)| {
-                let grown = count.saturating_sub(before.get(name).copied().unwrap_or(0));
-                (name.clone(), grown as f64 / sagas)
-            });
-            each.collect()
+        let per_saga = |all: &BTreeMap<String, f64>, factor: f64| {
+            all.iter().map(|(name, sum)| (name.clone(), sum * factor / sagas)).collect()
         };
         Self {
             pace,
             customers,
-            statements: per_saga(&after.statements, &before.statements),
-            commits: per_saga(&after.commits, &before.commits),
-            cpu_ms: (after.cpu_seconds - before.cpu_seconds) * 1_000.0 / sagas,
+            statements: per_saga(&spent.statements, 1.0),
+            commits: per_saga(&spent.commits, 1.0),
+            cpu_ms: per_saga(&spent.cpu_seconds, 1_000.0),
+            limits,
             raw_p50s_ms: raw.iter().map(|commits| quantile_ms(&sorted(&commits.took), 0.5)).collect(),
             raw: sorted(&raw.into_iter().flat_map(|commits| commits.took).collect::<Vec<_>>()),
             run,
         }
+    }
+
+    fn cpu_ms(&self) -> f64 {
+        self.cpu_ms.values().sum()
     }
 
     /// Orders without an outcome.
@@ -111,14 +145,17 @@ impl Report {
             "commitsPerSagaByDatabase": self.commits,
             "statementsPerSaga": self.statements.values().sum::<f64>(),
             "statementsPerSagaByDatabase": self.statements,
-            "cpuMsPerSaga": self.cpu_ms,
+            "cpuMsPerSaga": self.cpu_ms(),
+            "cpuMsPerSagaByProcess": self.cpu_ms,
+            "minimalSagasPerSecond": self.limits.minimal_sagas_per_second,
+            "redisAppendMs": self.limits.append.map(|took| took.as_secs_f64() * 1_000.0),
             "rawCommitP50Ms": self.raw_p50_ms(),
             "rawCommitP50MsInTime": self.raw_p50s_ms,
             "rawCommitsPerSecond": self.raw_per_second(),
             "rawCommitsUnsteady": self.unsteady(),
             "outcomeP50PerThreeCommits": self.outcome_ratio(),
             "sagasPerRawCommit": self.sagas_per_second() / self.raw_per_second(),
-            "cpuMsPerSagaPerRawCommitMs": self.cpu_ms / self.raw_p50_ms(),
+            "cpuMsPerSagaPerRawCommitMs": self.cpu_ms() / self.raw_p50_ms(),
         })
     }
 }
@@ -144,7 +181,11 @@ impl fmt::Display for Report {
         for (name, quantile) in [("outcome p50", 0.5), ("outcome p95", 0.95), ("outcome p99", 0.99)] {
             time(name, quantile_ms(settled, quantile))?;
         }
-        time("server CPU per saga", self.cpu_ms)?;
+        time("server CPU per saga", self.cpu_ms())?;
+        if self.cpu_ms.len() > 1 {
+            let each: Vec<_> = self.cpu_ms.iter().map(|(process, ms)| format!("{process} {ms:.2}")).collect();
+            writeln!(f, "{:<40}     {}", "", each.join(", "))?;
+        }
         for (name, counts) in [("commits per saga", &self.commits), ("SQL statements per saga", &self.statements)] {
             let each: Vec<_> = counts.iter().map(|(database, count)| format!("{database} {count:.2}")).collect();
             writeln!(f, "{name:<28}{:>12.2}     {}", counts.values().sum::<f64>(), each.join(", "))?;
@@ -154,6 +195,16 @@ impl fmt::Display for Report {
         let (p50, medians) = (self.raw_p50_ms(), medians.join(", "));
         writeln!(f, "{:<28}{p50:>9.2} ms     in the course of the run {medians}", "raw commit p50")?;
         writeln!(f, "{:<28}{:>12.2}", "outcome p50 / three commits", self.outcome_ratio())?;
+        let minimal = self.limits.minimal_sagas_per_second;
+        writeln!(
+            f,
+            "{:<28}{minimal:>10.1}/s     three transactions that write three rows and take a number",
+            "least sagas"
+        )?;
+        if let Some(append) = self.limits.append {
+            let ms = append.as_secs_f64() * 1_000.0;
+            writeln!(f, "{:<28}{ms:>9.2} ms     one XADD after the other", "append to Redis")?;
+        }
         if self.unsteady() {
             writeln!(f, "the machine was now fast, now slow: measure again before you trust the ratios")?;
         }
@@ -194,12 +245,18 @@ mod tests {
     #[test]
     fn every_figure_is_told_per_saga_and_per_raw_commit() {
         let counts = |count| BTreeMap::from([("orders".to_owned(), count)]);
-        let before = Gauges { statements: counts(100), commits: counts(10), cpu_seconds: 1.0 };
-        let after = Gauges { statements: counts(500), commits: counts(30), cpu_seconds: 1.02 };
+        let cpu = |seconds| BTreeMap::from([("server".to_owned(), seconds)]);
+        let gauges = |statements, commits, seconds| Gauges {
+            statements: counts(statements),
+            commits: counts(commits),
+            cpu_seconds: cpu(seconds),
+            ..Gauges::default()
+        };
+        let spent = Spent::between(&gauges(100, 10, 1.0), &gauges(500, 30, 1.02));
         let run =
             Run { elapsed: Duration::from_secs(2), accepted: ms(1..=10), settled: ms([6; 10]), refused: 0, lost: 0 };
         let raw = [1, 2, 3].map(|pace| Commits { took: ms([pace; 50]) });
-        let report = Report::new(Pace::Closed { clients: 1 }, 5, run, &before, &after, raw.to_vec()).json();
+        let report = Report::new(Pace::Closed { clients: 1 }, 5, run, &spent, raw.to_vec(), Limits::default()).json();
         assert_eq!(report["rawCommitsUnsteady"], true, "three times as slow at the end");
         for (name, expected) in [
             ("sagasPerSecond", 5.0),
