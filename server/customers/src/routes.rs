@@ -18,7 +18,7 @@ pub fn routes(customers: Customers) -> Router {
     Router::new()
         .route("/customers", post(create))
         .route("/customers/{id}", get(show))
-        .route("/ready", get(async || StatusCode::OK))
+        .route("/ready", get(ready))
         .with_state(customers)
 }
 
@@ -54,4 +54,8 @@ fn failed(error: DbError) -> ApiError {
 
 fn id_required() -> ApiError {
     Problem::invalid(vec![FieldError { field: "id".to_owned(), message: "is required".to_owned() }]).into()
+}
+
+async fn ready(State(customers): State<Customers>) -> StatusCode {
+    if customers.messaging().db().is_there().await { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }

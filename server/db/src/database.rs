@@ -2,7 +2,7 @@
 
 use crate::{
     BoxFuture, Clock, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tail, TailError, Tx,
-    UtcMicros, postgres::PostgresDb, sqlite::SqliteDb,
+    UtcMicros, postgres::PostgresDb, sql, sqlite::SqliteDb,
 };
 use std::{
     path::{Path, PathBuf},
@@ -262,6 +262,11 @@ impl Db {
     /// When the engine refuses it or the row is not an `R`.
     pub async fn optional<R: Record>(&self, statement: Statement) -> Result<Option<R>, DbError> {
         Ok(self.all(statement).await?.pop())
+    }
+
+    /// Whether it answers now.
+    pub async fn is_there(&self) -> bool {
+        self.all::<(i64,)>(sql("select 1")).await.is_ok()
     }
 
     /// Finishes what is queued and closes every connection.

@@ -23,7 +23,7 @@ pub fn routes(orders: Orders) -> Router {
         .route("/customers/{id}/orders", get(of_customer))
         .route("/sagas", get(saga_routes::list))
         .route("/sagas/{id}", get(saga_routes::find))
-        .route("/ready", get(async || StatusCode::OK))
+        .route("/ready", get(ready))
         .with_state(orders)
 }
 
@@ -57,4 +57,8 @@ pub(crate) fn failed(error: HandlerError) -> ApiError {
 
 fn id_required() -> ApiError {
     Problem::invalid(vec![FieldError { field: "id".to_owned(), message: "is required".to_owned() }]).into()
+}
+
+async fn ready(State(orders): State<Orders>) -> StatusCode {
+    if orders.messaging().db().is_there().await { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
 }
