@@ -5,10 +5,16 @@
 
 mod desk;
 mod engine;
+mod port;
 mod postgres;
+mod process;
 mod redis;
+mod stopwatch;
 
 pub use desk::{DeskStores, REDIS, RELAY, SETTINGS};
 pub use engine::{POSTGRES, required, store_address};
+pub use port::free_port;
 pub use postgres::{Disk, PrivatePostgres, database_on, psql};
+pub use process::{Process, Signal};
 pub use redis::{PrivateRedis, RedisOptions};
+pub use stopwatch::Stopwatch;

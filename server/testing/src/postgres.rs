@@ -1,7 +1,7 @@
 //! A PostgreSQL cluster of a test's own: made in a temporary folder, on a private port, gone with the test.
 
+use crate::free_port;
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -182,10 +182,4 @@ fn as_postgres(is_root: bool, program: &Path) -> Command {
 fn run(command: &mut Command) {
     let output = command.stdin(Stdio::null()).output().expect("the program is there");
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// A port that nobody listens on now.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it has an address").port()
 }

@@ -3,9 +3,9 @@
 //! The server is a child of a small shell that waits for the end of its input: when the test ends in any way, even
 //! killed, the input closes and the shell ends the server by its number.
 
+use crate::free_port;
 use std::{
     io::{ErrorKind, Write},
-    net::TcpListener,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -206,9 +206,4 @@ async fn exchange(stream: &mut BufReader<TcpStream>, words: &[&str]) -> Option<S
 fn is_installed() -> bool {
     let version = Command::new(PROGRAM).arg("--version").stdout(Stdio::null()).status();
     version.is_ok_and(|status| status.success())
-}
-
-/// A port that nobody had a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
 }

@@ -8,7 +8,11 @@ mod pgoutput;
 use crate::{DbError, Record, Row};
 use pgoutput::Decoder;
 use pgwire_replication::{Lsn, ReplicationClient, ReplicationConfig, ReplicationEvent};
-use std::{str::FromStr as _, sync::Arc, time::Duration};
+use std::{
+    str::FromStr as _,
+    sync::{Arc, Once},
+    time::Duration,
+};
 use tokio_postgres::{Client, Config, config::Host, error::SqlState};
 
 /// How often the server hears how far we are, at the latest.
@@ -105,9 +109,12 @@ impl Tail {
             )));
         }
         if show(session, "max_slot_wal_keep_size").await? == "-1" {
-            tracing::warn!(
-                "max_slot_wal_keep_size is unlimited: if no relay reads the log for long, it fills the disk; set a limit such as 10GB"
-            );
+            static WARNED: Once = Once::new();
+            WARNED.call_once(|| {
+                tracing::warn!(
+                    "max_slot_wal_keep_size is unlimited: if no relay reads the log for long, it fills the disk; set a limit such as 10GB"
+                );
+            });
         }
         publish(session, schema, table).await?;
         let slot = slot_name(session, schema).await?;
@@ -207,8 +214,13 @@ async fn publish(session: &Client, schema: &str, table: &str) -> Result<(), DbEr
 
 /// Makes the slot when it is not there, and anew when the server had to give it up.
 async fn ensure_slot(session: &Client, slot: &str) -> Result<(), TailError> {
-    let known = session.query_opt("select wal_status from pg_replication_slots where slot_name = $1", &[&slot]).await?;
+    let known =
+        session.query_opt("select wal_status, active from pg_replication_slots where slot_name = $1", &[&slot]).await?;
     if let Some(row) = known {
+        // Those who wait for their turn need not open a session to learn that it has not come.
+        if row.try_get::<_, bool>(1)? {
+            return Err(TailError::Busy);
+        }
         if row.try_get::<_, Option<String>>(0)?.as_deref() != Some("lost") {
             return Ok(());
         }

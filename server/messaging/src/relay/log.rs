@@ -6,15 +6,19 @@
 
 use super::{POLL_INTERVAL, RELAY_TASK, RETRY_INTERVAL, Relay, by_stream, publisher::Publisher};
 use crate::{
-    Appetite, Broker, BrokerError, Epochs, Messaging, Ownership, Record, Sharing, StreamId, outbox::OutboxRow,
+    Appetite, Broker, BrokerError, Epochs, Messaging, Ownership, Record, Sharing, StreamId,
+    outbox::{OutboxRow, heads},
 };
 use futures_util::FutureExt as _;
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{DbError, LogPosition, Tail, TailError};
 
 /// Rows that are published at once at most, of however many transactions.
 const BATCH_ROWS: usize = 512;
+/// Between two looks whether others can see what the log has told already: mostly it is a moment, with a synchronous standby as
+/// long as that takes.
+const VISIBLE_LOOK: Duration = Duration::from_millis(2);
 
 /// Publishes one service's outbox as its database's log tells of it.
 pub struct LogRelay {
@@ -124,6 +128,7 @@ impl Follower<'_> {
             };
             match news {
                 Some(News { records, upto }) => {
+                    self.until_visible(&records, shutdown).await?;
                     self.publish(records, shutdown).await?;
                     if shutdown.is_cancelled() {
                         return Ok(());
@@ -138,6 +143,24 @@ impl Follower<'_> {
                 }
             }
         }
+    }
+
+    /// The log tells of a commit before other sessions see it. Whoever hears of it may answer at once, to somebody who must find
+    /// what was committed; so nothing is published before everybody can see it.
+    async fn until_visible(
+        &self,
+        records: &[(StreamId, Arc<Record>)],
+        shutdown: &CancellationToken,
+    ) -> Result<(), TailError> {
+        while !records.is_empty() && !shutdown.is_cancelled() {
+            // Numbers are given out in the order of commits, so a head that is seen covers what lies before it.
+            let heads: HashMap<StreamId, i64> = heads(self.messaging.db()).await?.into_iter().collect();
+            if records.iter().all(|(stream, record)| heads.get(stream).is_some_and(|head| *head >= record.seq)) {
+                break;
+            }
+            tokio::time::sleep(VISIBLE_LOOK).await;
+        }
+        Ok(())
     }
 
     /// Brings rows to the broker, however often it takes: only then may the log forget them.

@@ -4,9 +4,11 @@ use crate::support::{DEPOT, GROUP, PARCELS, Shop, arrivals, arrived, embedded, i
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_messaging::{
-    Appetite, Broker, Consumer, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing, Transactional,
+    Appetite, Broker, Consumer, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing, StreamId, Transactional,
+    partition_of,
 };
-use tramline_testing::{Disk, POSTGRES, PrivatePostgres, database_on, required};
+use tramline_testing::{Disk, POSTGRES, PrivatePostgres, database_on, psql, required};
+use uuid::Uuid;
 
 /// An empty database with a log to follow, and its server while it is the test's own.
 fn database() -> Option<(String, Option<PrivatePostgres>)> {
@@ -182,4 +184,40 @@ async fn a_database_without_a_log_is_polled() {
     send(&depot, 1, 0..5).await;
     arrived(&shop, 5).await;
     works.stop().await;
+}
+
+#[tokio::test]
+async fn what_the_log_tells_is_published_only_once_others_can_see_it() {
+    let Some(server) = required("PostgreSQL", PrivatePostgres::start(Disk::Unsynced)) else { return };
+    let url = server.database();
+    let (depot, shop) = services(&url).await;
+    let broker = embedded(&depot).await;
+    let works = Works::new();
+    works.consume(&shop, &broker).await;
+    works.follow(&depot, &broker).await;
+    send(&depot, 1, 0..1).await;
+    arrived(&shop, 1).await;
+    // A commit that waits for a standby lies in the log already, and nobody sees it yet.
+    let standby = |name: &str| {
+        assert!(psql(&url, &format!("alter system set synchronous_standby_names = '{name}'")));
+        assert!(psql(&url, "select pg_reload_conf()"));
+    };
+    standby("nobody");
+    let mut number = 1;
+    let committing = loop {
+        let sender = depot.clone();
+        let mut committing = tokio::spawn(async move { send(&sender, 1, number..number + 1).await });
+        number += 1;
+        match tokio::time::timeout(Duration::from_millis(400), &mut committing).await {
+            Ok(committed) => committed.expect("it is sent"),
+            Err(_) => break committing,
+        }
+    };
+    let stream = StreamId { source: DEPOT, channel: PARCELS.into(), partition: partition_of(Uuid::from_u128(1)) };
+    assert_eq!(broker.heads(&[stream]).await.expect("it is told"), [number - 1]);
+    standby("");
+    committing.await.expect("it is sent");
+    arrived(&shop, number).await;
+    works.stop().await;
+    assert_eq!(arrivals(&shop, 1).await, (0..number).collect::<Vec<_>>());
 }
