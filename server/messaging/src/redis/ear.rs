@@ -43,6 +43,9 @@ pub(super) struct Ear {
     busy: Option<usize>,
     /// Failures since the last success.
     failures: u32,
+    /// Until when a failure keeps us from asking again. It outlives a read that is given up: otherwise a wait that is longer than
+    /// the patience of whoever reads would never end.
+    rest_until: Option<Instant>,
     complained: Option<Instant>,
 }
 
@@ -66,8 +69,8 @@ impl Ear {
                 broker.news.listen(keys::log_news(broker.prefix(), source), &news);
             }
         }
-        let (connection, known, busy, failures, complained) = (None, HashSet::new(), None, 0, None);
-        Self { broker, group, connection, news, known, busy, failures, complained }
+        let (known, failures) = (HashSet::new(), 0);
+        Self { broker, group, connection: None, news, known, busy: None, failures, rest_until: None, complained: None }
     }
 
     async fn read(&mut self, positions: &[Position], limit: usize) -> Result<Vec<Batch>, BrokerError> {
@@ -158,8 +161,9 @@ impl Subscription for Ear {
             if positions.is_empty() || limit == 0 {
                 return std::future::pending().await;
             }
-            if self.failures > 0 {
-                tokio::time::sleep(BACKOFF_FIRST.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX)).await;
+            if let Some(until) = self.rest_until {
+                tokio::time::sleep_until(until).await;
+                self.rest_until = None;
             }
             loop {
                 match self.read(positions, limit).await {
@@ -171,6 +175,8 @@ impl Subscription for Ear {
                     }
                     Err(error) => {
                         self.failures = self.failures.saturating_add(1);
+                        let rest = BACKOFF_FIRST.saturating_mul(1 << self.failures.min(16)).min(BACKOFF_MAX);
+                        self.rest_until = Some(now() + rest);
                         // Redis may have come back without what it knew.
                         self.known.clear();
                         self.busy = None;
@@ -233,8 +239,8 @@ fn sort<'p>(answer: Value, asked: &[Asked<'p>], found: &mut Found<'p>) -> Result
     Ok(())
 }
 
-/// The monotonic clock: complaints are counted in this process's own time.
-#[expect(clippy::disallowed_methods, reason = "an edge: the time between complaints is measured here alone")]
+/// The monotonic clock: rests and complaints are counted in this process's own time.
+#[expect(clippy::disallowed_methods, reason = "an edge: rests and the time between complaints are measured here alone")]
 fn now() -> Instant {
     Instant::now()
 }

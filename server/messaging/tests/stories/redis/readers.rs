@@ -72,6 +72,31 @@ async fn a_reader_outlives_the_server() {
 }
 
 /// While the server is away, asking again and again costs next to nothing.
+/// As a consumer does that reports once a second, whatever it waits for.
+#[tokio::test]
+async fn a_reader_that_is_given_up_again_and_again_comes_back_from_a_long_absence_all_the_same() {
+    let Some(mut server) = PrivateRedis::start().await else { return };
+    let broker = broker(&server);
+    let mut ear = broker.subscribe("shop", &[(SOURCE, CHANNEL)]);
+    server.stop();
+    // Until the rest after a failure is longer than the patience below.
+    for _ in 0..6 {
+        assert!(ear.next(&[(stream(0), 0)], 40).await.is_err());
+    }
+    server.restart().await;
+    fill(&broker, 1, 0, 10).await;
+    let impatient = async {
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(1), ear.next(&[(stream(0), 0)], 40)).await;
+            if let Ok(Ok(batches)) = read {
+                return batches;
+            }
+        }
+    };
+    let batches = tokio::time::timeout(DEADLINE, impatient).await.expect("the records come");
+    take(&batches, &mut (stream(0), 0));
+}
+
 #[tokio::test]
 async fn a_reader_without_a_server_does_not_spin() {
     let Some(mut server) = PrivateRedis::start().await else { return };
