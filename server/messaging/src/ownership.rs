@@ -104,10 +104,25 @@ impl Ownership {
         }
     }
 
-    /// Waits until other slots are owned than `known`, by slot or by epoch. Never ends once the keeper has stopped.
+    /// Waits until other slots are owned than `known`, by slot or by epoch, or the leases may have run out. Never ends once
+    /// the keeper has stopped.
     pub async fn changed(&mut self, known: &Epochs) {
-        if self.owned.wait_for(|owned| *owned.epochs != *known).await.is_err() && known.is_empty() {
-            std::future::pending::<()>().await;
+        loop {
+            if *self.epochs() != *known {
+                return;
+            }
+            // What has run out already can only be renewed.
+            let until = self.owned.borrow_and_update().until.filter(|_| !known.is_empty());
+            let run_out = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = self.owned.changed() => if changed.is_err() { std::future::pending::<()>().await },
+                () = run_out => {}
+            }
         }
     }
 }
