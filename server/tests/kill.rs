@@ -17,6 +17,8 @@ use std::{
 use tramline_contract::{Order, OrderState};
 use tramline_db::{Address, Db, Durability, SystemClock, SystemIds};
 use tramline_http::ServiceClient;
+use tramline_order_history::{RedisView, SqlView, ViewStore, read_view};
+use tramline_redis::{Redis, RedisSettings};
 use tramline_testing::DeskStores;
 use uuid::Uuid;
 
@@ -160,8 +162,9 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
 
 /// Holds the stores against each other and against what the clients were told.
 async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>) {
+    let stores = DeskStores::of(folder);
     let open = async |name: &'static str, migrations: Vec<tramline_db::Migration>| {
-        let address = Address::parse(&DeskStores::of(folder).database(name)).expect("it reads");
+        let address = Address::parse(&stores.database(name)).expect("it reads");
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         Db::open(name, &address, Durability::Full, &migrations, clock, ids).await.expect("it opens")
     };
@@ -174,7 +177,14 @@ async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>) {
     let (truth, wrong) = tramline_orders::invariants::read(&orders).await.expect("it reads");
     assert_eq!(wrong, Vec::<String>::new());
     let truth: HashMap<_, _> = truth.into_iter().collect();
-    let (_, view) = tramline_order_history::read_view(&history).await.expect("it reads");
+    let view = match (stores.setting("TRAMLINE_REDIS"), stores.setting("TRAMLINE_REDIS_PREFIX")) {
+        (Some(url), Some(prefix)) => {
+            let settings = RedisSettings::parse(url, prefix).expect("the address reads");
+            ViewStore::Redis(RedisView::new(Redis::connect(settings).await.expect("it answers")))
+        }
+        _ => ViewStore::Sql(SqlView::new(history.clone())),
+    };
+    let (_, view) = read_view(&view).await.expect("it reads");
 
     // What a client was told is what the truth says, and each order has had exactly two events.
     for (id, order) in decided {

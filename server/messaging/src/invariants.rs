@@ -56,12 +56,14 @@ pub async fn outbox(db: &Db, source: &'static str) -> Result<(Heads, Vec<String>
     Ok((heads, wrong))
 }
 
-/// How many streams the group reads, and those whose offset is not their head: a message that had no effect yet.
+/// How far a group has come in each partition of a channel.
+pub type Offsets = HashMap<i64, i64>;
+
+/// How far the group has come, as its database says.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn offsets(db: &Db, reading: Reading, heads: &Heads) -> Result<(usize, Vec<String>), DbError> {
-    let Reading { group, source, channel, .. } = reading;
+pub async fn offsets(db: &Db, Reading { group, source, channel, .. }: Reading) -> Result<Offsets, DbError> {
     let rows: Vec<(i64, i64)> = db
         .all(
             sql("select partition_no, last_seq from consumer_offset \
@@ -71,7 +73,12 @@ pub async fn offsets(db: &Db, reading: Reading, heads: &Heads) -> Result<(usize,
             .bind(channel),
         )
         .await?;
-    let offsets: HashMap<i64, i64> = rows.into_iter().collect();
+    Ok(rows.into_iter().collect())
+}
+
+/// The streams whose offset is not their head: a message had no effect yet, or one had that was never sent.
+#[must_use]
+pub fn behind(Reading { group, source, channel, .. }: Reading, offsets: &Offsets, heads: &Heads) -> Vec<String> {
     let mut wrong = Vec::new();
     for partition in 0..i64::from(crate::PARTITIONS) {
         let head = heads.get(&(source, channel.to_owned(), partition)).copied().unwrap_or(0);
@@ -82,5 +89,5 @@ pub async fn offsets(db: &Db, reading: Reading, heads: &Heads) -> Result<(usize,
             ));
         }
     }
-    Ok((usize::from(crate::PARTITIONS), wrong))
+    wrong
 }

@@ -1,6 +1,6 @@
 //! The parking lot: a message that cannot be handled waits here, and those of its key behind it, while others go on.
 
-use crate::{StreamId, effects::Unhandled};
+use crate::{Messaging, StreamId, effects::Unhandled};
 use tramline_db::{Db, DbError, Statement, UtcMicros, sql};
 use uuid::Uuid;
 
@@ -36,6 +36,29 @@ impl Parked {
         db.all(sql("select consumer_group, source, channel, seq, message_id, message_key, reason, attempts \
              from parked_message order by parked_at, seq limit 1000"))
             .await
+    }
+}
+
+impl Messaging {
+    /// Parks a message for a group whose effects lie in another store: do so before the offset moves past it there, for
+    /// what is parked twice is parked once.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn park(&self, group: &'static str, stream: &StreamId, message: &Unhandled) -> Result<(), DbError> {
+        let (stream, message) = (stream.clone(), message.clone());
+        let parked = self.transact::<_, DbError, _>(None, move |work| {
+            Box::pin(async move { work.tx.execute(park(group, &stream, &message, work.now)).await })
+        });
+        parked.await.map(drop)
+    }
+
+    /// The keys whose messages a group has parked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn parked_keys(&self, group: &str) -> Result<Vec<Uuid>, DbError> {
+        parked_keys(self.db(), group).await
     }
 }
 

@@ -1,24 +1,30 @@
 //! The order history: a CQRS view of customers and orders, kept up to date by their events.
 //!
 //! It owns no truth. Each document is the newest state that an event carried, so events may come twice and in any
-//! order and lead to the same view. The file can be deleted at any time: the events fill it again.
+//! order and lead to the same view. Its store can be emptied at any time: the events fill it again.
+//!
+//! The view lies in the service's database or in Redis ([`ViewStore`]). One process writes the former; the latter is shared
+//! by any number of processes, each with a part of the partitions.
 
 mod cursor;
+mod document;
 mod feed;
-mod invariants;
 mod projection;
-mod queries;
+mod projector;
 mod routes;
 mod schema;
 mod store;
 mod view;
 
-pub use feed::Feed;
-pub use invariants::{ViewCustomer, ViewOrder, read_view};
 pub use projection::{Changes, project};
+pub use projector::{Projector, Told};
 pub use routes::routes;
 pub use schema::migrations;
-pub use view::{History, Projector};
+pub use store::{
+    RedisView, SqlView, ViewCustomer, ViewError, ViewOrder, ViewStore, read_offsets, read_view,
+    redis::{Rebuild, RedisProjector, Swap},
+};
+pub use view::History;
 
 /// The consumer group of this service.
 pub const GROUP: &str = "order-history";

@@ -2,7 +2,7 @@
 
 use crate::{
     cursor::Place,
-    queries::OrderFilter,
+    store::{OrderFilter, ViewError},
     view::{Fresh, History},
 };
 use axum::{
@@ -15,7 +15,6 @@ use axum::{
 use serde::Serialize;
 use std::time::Duration;
 use tramline_contract::{Customer, CustomerId, CustomerOrders, Order, OrderId, OrderState, Page, Problem};
-use tramline_db::DbError;
 use tramline_http::{ApiError, PathId, QueryFields};
 use tramline_messages::feed::FeedBatch;
 
@@ -42,7 +41,7 @@ pub fn routes(history: History) -> Router {
 async fn customers(State(history): State<History>, mut query: QueryFields) -> Result<Json<Page<Customer>>, ApiError> {
     let q = query.text("q", Q_MAX_CHARS);
     let after = query.optional("cursor", Place::parse).unwrap_or(Place::START);
-    let limit = i64::from(query.limit());
+    let limit = query.limit() as usize;
     query.finish()?;
     history.customers(q, after, limit).await.map(Json).map_err(failed)
 }
@@ -74,7 +73,7 @@ async fn orders(State(history): State<History>, mut query: QueryFields) -> Resul
         q: query.text("q", Q_MAX_CHARS),
     };
     let after = query.optional("cursor", Place::parse).unwrap_or(Place::START);
-    let limit = i64::from(query.limit());
+    let limit = query.limit() as usize;
     query.finish()?;
     history.orders(filter, after, limit).await.map(Json).map_err(failed)
 }
@@ -91,12 +90,17 @@ async fn feed(State(history): State<History>, mut query: QueryFields) -> Result<
     let after = query.number("after", 0..=i64::MAX).and_then(|after| u64::try_from(after).ok()).unwrap_or(0);
     let wait_ms = query.number("waitMs", 0..=POLL_MAX_MS).unwrap_or(0).unsigned_abs();
     query.finish()?;
-    Ok(Json(history.feed().poll(epoch.as_deref(), after, Duration::from_millis(wait_ms)).await))
+    let batch = history.feed().poll(epoch.as_deref(), after, Duration::from_millis(wait_ms)).await;
+    batch.map(Json).ok_or_else(|| ApiError::passing("the feed was not read yet"))
 }
 
-/// A database that is only busy is no fault of ours.
-fn failed(error: DbError) -> ApiError {
-    if error.may_pass() { ApiError::passing(error) } else { ApiError::internal(error) }
+/// A store that is away or only busy may be there soon, and a caller who knows that tries again.
+fn failed(error: ViewError) -> ApiError {
+    match error {
+        ViewError::Redis(_) => ApiError::passing(error),
+        ViewError::Db(error) if error.may_pass() => ApiError::passing(error),
+        other => ApiError::internal(other),
+    }
 }
 
 fn answer<T: Serialize>(what: &str, found: Option<Fresh<T>>) -> Result<Response, ApiError> {

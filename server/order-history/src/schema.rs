@@ -8,10 +8,11 @@ pub fn migrations() -> Vec<Migration> {
     [tramline_messaging::MIGRATIONS, OWN].concat()
 }
 
-const OWN: &[Migration] = &[Migration {
-    version: 1_000,
-    description: "order-history: the view",
-    sql: "
+const OWN: &[Migration] = &[
+    Migration {
+        version: 1_000,
+        description: "order-history: the view",
+        sql: "
 -- A customer as the newest event heard of left it.
 create table customer_view (
     customer_id uuid not null primary key,
@@ -49,4 +50,17 @@ create index order_view_created on order_view (created_at, order_id);
 create index order_view_customer on order_view (customer_id, created_at, order_id);
 create index order_view_state on order_view (state, created_at, order_id);
 ",
-}];
+    },
+    Migration {
+        version: 1_001,
+        description: "order-history: a name for a view in Redis to know this database by",
+        sql: "
+-- Names this database to a view that lies elsewhere. The epochs of leases mean nothing beside those of another database:
+-- when this one is made anew, so is the view.
+create table view_home (
+    id bigint primary key check (id = 1),
+    home uuid not null
+);
+",
+    },
+];

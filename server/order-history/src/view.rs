@@ -1,65 +1,37 @@
-//! The view as a whole: the projector that writes it, and the facade that reads it.
+//! The view as a whole: the facade that reads it, whichever store it lies in.
 
 use crate::{
+    GROUP,
     cursor::Place,
     feed::Feed,
-    projection::project,
-    queries::{self, CustomerRow, OrderFilter, OrderRow},
-    store::{self, Changed},
+    projector::Projector,
+    store::{
+        OrderFilter, RedisView, SqlView, ViewError, ViewStore,
+        redis::{RedisProjector, follow, home},
+        sql::SqlProjector,
+    },
 };
-use serde::Serialize;
-use serde_json::value::to_raw_value;
 use std::{future::Future, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 use tramline_contract::{Customer, CustomerId, CustomerOrders, Order, OrderId, Page};
-use tramline_db::{BoxFuture, Db, DbError};
-use tramline_messages::feed::FeedKind;
-use tramline_messaging::{Handler, HandlerError, Messaging, Record, UnitOfWork};
+use tramline_db::DbError;
+use tramline_messaging::{Messaging, Transactional};
+use tramline_redis::Redis;
 use uuid::Uuid;
 
 /// How long a read waits for the version that it was asked for.
 const MIN_VERSION_WAIT: Duration = Duration::from_millis(500);
 /// Orders in a customer's history.
-const CUSTOMER_ORDERS_MAX: i64 = 100;
+const CUSTOMER_ORDERS_MAX: usize = 100;
 
 /// The view. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct History {
     messaging: Messaging,
+    store: ViewStore,
     feed: Arc<Feed>,
-}
-
-/// Keeps the view up to date.
-#[derive(Debug)]
-pub struct Projector {
-    feed: Arc<Feed>,
-}
-
-impl Handler for Projector {
-    type Effect = Effect;
-
-    fn handle<'a>(
-        &'a self,
-        work: &'a mut UnitOfWork<'_>,
-        batch: &'a [Arc<Record>],
-    ) -> BoxFuture<'a, Result<Effect, HandlerError>> {
-        Box::pin(async move { Ok(Effect(store::apply(work.tx, project(batch)?).await?)) })
-    }
-
-    fn committed(&self, effect: Effect) {
-        let Changed { customers, orders } = effect.0;
-        // Customers first: an order's frame may then show a name that its customer's frame has told.
-        let customers = customers.iter().filter_map(|document| raw(FeedKind::Customer, document));
-        let orders = orders.iter().filter_map(|document| raw(FeedKind::Order, document));
-        self.feed.append(customers.chain(orders).collect());
-    }
-}
-
-/// The documents that a batch changed.
-#[derive(Debug)]
-pub struct Effect(Changed);
-
-fn raw<T: Serialize>(kind: FeedKind, document: &T) -> Option<(FeedKind, Box<serde_json::value::RawValue>)> {
-    to_raw_value(document).ok().map(|raw| (kind, raw))
+    /// Names the database of the leases to a view that lies elsewhere.
+    home: Uuid,
 }
 
 /// A document and whether it is older than asked for.
@@ -70,55 +42,73 @@ pub(crate) struct Fresh<T> {
 }
 
 impl History {
-    /// The view over its own database. `epoch` names this life of the process.
+    /// The view in the service's own database, whose feed ends with this life of the process: `epoch` names it.
     #[must_use]
-    pub fn new(messaging: Messaging, epoch: Uuid) -> Self {
-        Self { messaging, feed: Arc::new(Feed::new(epoch)) }
+    pub fn in_database(messaging: Messaging, epoch: Uuid) -> Self {
+        let store = ViewStore::Sql(SqlView::new(messaging.db().clone()));
+        let feed = Feed::new();
+        feed.restart(epoch.simple().to_string(), 0);
+        Self { messaging, store, feed: Arc::new(feed), home: Uuid::nil() }
     }
 
-    /// The database with its offsets.
+    /// The view in Redis, shared by any number of processes. Leases and parked messages stay in the database.
+    ///
+    /// # Errors
+    /// When the database fails. Redis may come later.
+    pub async fn in_redis(messaging: Messaging, redis: Redis) -> Result<Self, DbError> {
+        let home = home(messaging.db()).await?;
+        let store = ViewStore::Redis(RedisView::new(redis));
+        Ok(Self { messaging, store, feed: Arc::new(Feed::followed()), home })
+    }
+
+    /// The database with its leases and its parked messages.
     #[must_use]
     pub const fn messaging(&self) -> &Messaging {
         &self.messaging
     }
 
+    /// Where the view lies.
+    #[must_use]
+    pub const fn store(&self) -> &ViewStore {
+        &self.store
+    }
+
     /// What keeps this view up to date.
     #[must_use]
     pub fn projector(&self) -> Projector {
-        Projector { feed: Arc::clone(&self.feed) }
+        match &self.store {
+            ViewStore::Sql(_) => {
+                let projector = Arc::new(SqlProjector::new(Arc::clone(&self.feed)));
+                Projector::sql(Transactional::new(GROUP, self.messaging.clone(), projector))
+            }
+            ViewStore::Redis(view) => {
+                Projector::redis(RedisProjector::current(view.clone(), self.messaging.clone(), self.home))
+            }
+        }
+    }
+
+    /// Keeps the feed of this process up to date with a view that others change too. To be run until it ends, which it does
+    /// at once when nobody else can change the view.
+    pub async fn follow(self, stop: CancellationToken) {
+        if let ViewStore::Redis(view) = self.store {
+            follow(view, &self.feed, stop).await;
+        }
     }
 
     pub(crate) fn feed(&self) -> &Feed {
         &self.feed
     }
 
-    fn db(&self) -> &Db {
-        self.messaging.db()
+    pub(crate) async fn customer(
+        &self,
+        id: CustomerId,
+        min_version: i64,
+    ) -> Result<Option<Fresh<Customer>>, ViewError> {
+        self.at_least(min_version, |customer: &Customer| customer.version.0, || self.store.customer(id)).await
     }
 
-    pub(crate) async fn customer(&self, id: CustomerId, min_version: i64) -> Result<Option<Fresh<Customer>>, DbError> {
-        self.at_least(
-            min_version,
-            |customer: &Customer| customer.version.0,
-            || async {
-                let row: Option<CustomerRow> =
-                    self.db().optional(queries::customers_by_ids(std::iter::once(id.0))).await?;
-                Ok(row.map(CustomerRow::into_customer))
-            },
-        )
-        .await
-    }
-
-    pub(crate) async fn order(&self, id: OrderId, min_version: i64) -> Result<Option<Fresh<Order>>, DbError> {
-        self.at_least(
-            min_version,
-            |order: &Order| order.version.0,
-            || async {
-                let row: Option<OrderRow> = self.db().optional(queries::orders_by_ids(std::iter::once(id.0))).await?;
-                row.map(OrderRow::into_order).transpose()
-            },
-        )
-        .await
+    pub(crate) async fn order(&self, id: OrderId, min_version: i64) -> Result<Option<Fresh<Order>>, ViewError> {
+        self.at_least(min_version, |order: &Order| order.version.0, || self.store.order(id)).await
     }
 
     /// Reads until the document has the version, or the wait is over.
@@ -127,10 +117,10 @@ impl History {
         min: i64,
         version: impl Fn(&T) -> i64,
         read: R,
-    ) -> Result<Option<Fresh<T>>, DbError>
+    ) -> Result<Option<Fresh<T>>, ViewError>
     where
         R: Fn() -> F,
-        F: Future<Output = Result<Option<T>, DbError>>,
+        F: Future<Output = Result<Option<T>, ViewError>>,
     {
         let mut news = self.feed.watch();
         let deadline = tokio::time::sleep(MIN_VERSION_WAIT);
@@ -153,38 +143,30 @@ impl History {
         &self,
         q: Option<String>,
         after: Place,
-        limit: i64,
-    ) -> Result<Page<Customer>, DbError> {
-        let rows: Vec<CustomerRow> = self.db().all(queries::customers(q.as_deref(), after, limit + 1)).await?;
-        let (rows, next_cursor) = page(rows, limit, CustomerRow::place);
-        Ok(Page { items: rows.into_iter().map(CustomerRow::into_customer).collect(), next_cursor })
+        limit: usize,
+    ) -> Result<Page<Customer>, ViewError> {
+        self.store.customers(q.as_deref(), after, limit).await
     }
 
-    pub(crate) async fn orders(&self, filter: OrderFilter, after: Place, limit: i64) -> Result<Page<Order>, DbError> {
-        let rows: Vec<OrderRow> = self.db().all(queries::orders(&filter, after, limit + 1)).await?;
-        let (rows, next_cursor) = page(rows, limit, OrderRow::place);
-        Ok(Page { items: rows.into_iter().map(OrderRow::into_order).collect::<Result<_, _>>()?, next_cursor })
+    pub(crate) async fn orders(
+        &self,
+        filter: OrderFilter,
+        after: Place,
+        limit: usize,
+    ) -> Result<Page<Order>, ViewError> {
+        self.store.orders(&filter, after, limit).await
     }
 
-    pub(crate) async fn customer_orders(&self, id: CustomerId) -> Result<Option<CustomerOrders>, DbError> {
-        let Some(customer) = self.customer(id, 0).await? else { return Ok(None) };
+    pub(crate) async fn customer_orders(&self, id: CustomerId) -> Result<Option<CustomerOrders>, ViewError> {
+        let Some(customer) = self.store.customer(id).await? else { return Ok(None) };
         let filter = OrderFilter { customer_id: Some(id), ..OrderFilter::default() };
-        let orders = self.orders(filter, Place::START, CUSTOMER_ORDERS_MAX).await?.items;
+        let orders = self.store.orders(&filter, Place::START, CUSTOMER_ORDERS_MAX).await?.items;
         Ok(Some(CustomerOrders {
-            customer: Some(customer.document),
+            customer: Some(customer),
             orders,
             source: "view".to_owned(),
             complete: true,
             missing: Vec::new(),
         }))
     }
-}
-
-/// Cuts a list that was read one item too far, and says where the next page begins.
-fn page<R>(mut rows: Vec<R>, limit: i64, place: impl Fn(&R) -> Place) -> (Vec<R>, Option<String>) {
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| place(row).to_string());
-    (rows, next)
 }

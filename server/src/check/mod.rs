@@ -5,7 +5,11 @@
 
 mod compare;
 
-use crate::{cli::StoreFlags, compose::Databases, config::Stores};
+use crate::{
+    cli::StoreFlags,
+    compose::{self, Databases},
+    config::Stores,
+};
 use anyhow::{bail, ensure};
 use clap::Args;
 use std::time::Duration;
@@ -16,8 +20,9 @@ use tramline_messages::{
 };
 use tramline_messaging::{
     Parked,
-    invariants::{Heads, Reading, offsets, outbox},
+    invariants::{Heads, Reading, behind, offsets, outbox},
 };
+use tramline_order_history::{RedisView, SqlView, ViewStore, read_offsets, read_view};
 
 /// Who reads what: as the parts list connects them.
 const READINGS: [Reading; 4] = [
@@ -53,14 +58,15 @@ struct Section {
 pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
     let stores = Stores::load(flags.stores)?;
     let databases = open(&stores).await?;
+    let view = view(&stores, &databases).await?;
     let looks = u64::try_from(Duration::from_secs(flags.wait).as_millis() / LOOK_EVERY.as_millis()).unwrap_or(0);
-    let mut sections = look(&databases).await?;
+    let mut sections = look(&databases, &view).await?;
     for _ in 0..looks {
         if sections.iter().all(|section| section.wrong.is_empty()) {
             break;
         }
         tokio::time::sleep(LOOK_EVERY).await;
-        sections = look(&databases).await?;
+        sections = look(&databases, &view).await?;
     }
     let Databases { customers, orders, history } = &databases;
     for database in [customers, orders, history] {
@@ -83,10 +89,18 @@ async fn open(stores: &Stores) -> anyhow::Result<Databases> {
     Databases::open(stores).await
 }
 
-async fn look(databases: &Databases) -> Result<Vec<Section>, DbError> {
-    let Databases { customers, orders, history } = databases;
+/// The view lies where the settings say.
+async fn view(stores: &Stores, databases: &Databases) -> anyhow::Result<ViewStore> {
+    Ok(match &stores.redis {
+        Some(address) => ViewStore::Redis(RedisView::new(compose::redis(address).await?)),
+        None => ViewStore::Sql(SqlView::new(databases.history.clone())),
+    })
+}
+
+async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Section>> {
+    let Databases { customers, orders, .. } = databases;
     // The view first: what it shows, the services must have said before.
-    let (view_customers, view_orders) = tramline_order_history::read_view(history).await?;
+    let (view_customers, view_orders) = read_view(view).await?;
     let (truth, order_faults) = tramline_orders::invariants::read(orders).await?;
     let (accounts, account_faults) = tramline_customers::invariants::replay(customers).await?;
     let counted = compare::count_orders(&truth);
@@ -104,14 +118,14 @@ async fn look(databases: &Databases) -> Result<Vec<Section>, DbError> {
             wrong: compare::customers(&accounts, &counted, &view_customers),
         },
         Section { name: "orders in the view", count: view_orders.len(), wrong: compare::orders(&truth, &view_orders) },
-        streams(databases).await?,
+        streams(databases, view).await?,
         parked(databases).await?,
     ])
 }
 
 /// Every message was numbered without a gap and handled by every group.
-async fn streams(databases: &Databases) -> Result<Section, DbError> {
-    let Databases { customers, orders, history } = databases;
+async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Section> {
+    let Databases { customers, orders, .. } = databases;
     let (mut heads, mut wrong) = (Heads::new(), Vec::new());
     for (db, source) in [(customers, CUSTOMERS), (orders, ORDERS)] {
         let (own, faults) = outbox(db, source).await?;
@@ -119,14 +133,12 @@ async fn streams(databases: &Databases) -> Result<Section, DbError> {
         wrong.extend(faults);
     }
     for reading in READINGS {
-        let db = if reading.reader == CUSTOMERS {
-            customers
-        } else if reading.reader == ORDERS {
-            orders
-        } else {
-            history
+        let handled = match reading.reader {
+            CUSTOMERS => offsets(customers, reading).await?,
+            ORDERS => offsets(orders, reading).await?,
+            _ => read_offsets(view, reading).await?,
         };
-        wrong.extend(offsets(db, reading, &heads).await?.1);
+        wrong.extend(behind(reading, &handled, &heads));
     }
     let count = heads.values().map(|head| usize::try_from(*head).unwrap_or(0)).sum();
     Ok(Section { name: "messages, numbered and handled", count, wrong })

@@ -52,8 +52,12 @@ impl Desk {
             Sharing::Alone => claim(&databases).await?,
             Sharing::Among(_) => Vec::new(),
         };
-        let workers = Workers::new(broker(config, &own).await?, sharing, config.relay);
-        let interfaces = services(own, &workers).await?;
+        let redis = match &config.stores.redis {
+            Some(address) => Some(redis(address).await?),
+            None => None,
+        };
+        let workers = Workers::new(broker(redis.as_ref(), &own).await?, sharing, config.relay);
+        let interfaces = services(own, redis, &workers).await?;
         let counted = databases.clone();
         workers.spawn(|stop| Box::pin(count_statements(counted, stop)));
         let router = interfaces.clone();
@@ -106,9 +110,9 @@ async fn claim(databases: &[Db]) -> anyhow::Result<Vec<ExclusiveUse>> {
     Ok(claims)
 }
 
-async fn broker(config: &Config, own: &OwnDatabases) -> anyhow::Result<Arc<dyn Broker>> {
-    if let Some(address) = &config.stores.redis {
-        return Ok(Arc::new(RedisBroker::new(redis(address).await?)));
+async fn broker(redis: Option<&Redis>, own: &OwnDatabases) -> anyhow::Result<Arc<dyn Broker>> {
+    if let Some(redis) = redis {
+        return Ok(Arc::new(RedisBroker::new(redis.clone())));
     }
     let embedded = EmbeddedBroker::new();
     for database in [&own.customers, &own.orders].into_iter().flatten() {
@@ -118,7 +122,7 @@ async fn broker(config: &Config, own: &OwnDatabases) -> anyhow::Result<Arc<dyn B
 }
 
 /// A Redis that is away now may come later; one that refuses us will go on to.
-async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
+pub(crate) async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
     let settings = RedisSettings::parse(&address.url, &address.prefix).context("--redis")?;
     match Redis::connect(settings.clone()).await {
         Err(error @ RedisError::Unreachable { .. }) => {
@@ -130,7 +134,7 @@ async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
 }
 
 /// Starts the services of this process.
-async fn services(own: OwnDatabases, workers: &Workers) -> anyhow::Result<Interfaces> {
+async fn services(own: OwnDatabases, redis: Option<Redis>, workers: &Workers) -> anyhow::Result<Interfaces> {
     let mut interfaces = Interfaces::default();
     if let Some(database) = own.customers {
         let customers = Customers::new(Messaging::open(database).await?);
@@ -151,12 +155,16 @@ async fn services(own: OwnDatabases, workers: &Workers) -> anyhow::Result<Interf
     }
     if let Some(database) = own.history {
         let epoch: Uuid = database.new_id();
-        let history = History::new(Messaging::open(database).await?, epoch);
-        let messaging = history.messaging().clone();
+        let messaging = Messaging::open(database).await?;
+        let history = match redis {
+            Some(redis) => History::in_redis(messaging, redis).await?,
+            None => History::in_database(messaging, epoch),
+        };
         let channels = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORDER_EVENTS)];
         let group = tramline_order_history::GROUP;
-        let effects = Transactional::new(group, messaging.clone(), Arc::new(history.projector()));
-        workers.consume(group, messaging.db(), &channels, effects).await?;
+        workers.consume(group, history.messaging().db(), &channels, history.projector()).await?;
+        let followed = history.clone();
+        workers.spawn(|stop| Box::pin(followed.follow(stop)));
         interfaces.history = Some(tramline_order_history::routes(history));
     }
     Ok(interfaces)

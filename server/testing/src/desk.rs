@@ -4,7 +4,10 @@ use crate::{
     database_on,
     engine::{ADDRESS_FILE, POSTGRES, store_address},
 };
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 /// The Redis that desks under test use as broker and view, each under a prefix of its own; without it they use what is built
 /// in.
@@ -85,7 +88,7 @@ impl DeskStores {
         }
     }
 
-    /// Copies the databases of a desk that does not run, to stores of another folder.
+    /// Copies the databases of a desk that does not run, and what it has in Redis, to stores of another folder.
     ///
     /// # Panics
     /// When something is in the way.
@@ -102,6 +105,24 @@ impl DeskStores {
             let copy = database_on(&std::env::var(POSTGRES).expect("it named the server"), Some(name));
             std::fs::write(folder.join(ADDRESS_FILE), copy).expect("it is written");
         }
-        Self::of(folder)
+        let copy = Self::of(folder);
+        if let (Some(url), Some(from), Some(to)) = (
+            self.setting("TRAMLINE_REDIS"),
+            self.setting("TRAMLINE_REDIS_PREFIX"),
+            copy.setting("TRAMLINE_REDIS_PREFIX"),
+        ) {
+            copy_keys(url, from, to);
+        }
+        copy
     }
+}
+
+/// Copies every key of a prefix to another prefix. One step for a server that others use too, so only small desks are copied.
+fn copy_keys(url: &str, from: &str, to: &str) {
+    let script = "local keys = redis.call('KEYS', ARGV[1] .. ':*')
+        for _, key in ipairs(keys) do redis.call('COPY', key, ARGV[2] .. string.sub(key, #ARGV[1] + 1)) end
+        return #keys";
+    let output = Command::new("redis-cli").args(["-u", url, "-e", "eval", script, "0", from, to]).output();
+    let output = output.expect("redis-cli starts");
+    assert!(output.status.success(), "the keys are copied: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -1,8 +1,9 @@
 //! Writes changes to the view: a row only ever gives way to a newer version.
 
+use super::queries;
 use crate::{
     projection::Changes,
-    queries::{self, CustomerRow, OrderRow},
+    store::rows::{CustomerRow, OrderRow},
 };
 use std::collections::{BTreeMap, HashMap};
 use tramline_contract::{Customer, CustomerId, Order, RejectionReason};
@@ -11,13 +12,13 @@ use uuid::Uuid;
 
 /// Documents that a batch changed, as they are since.
 #[derive(Debug, Default)]
-pub(crate) struct Changed {
-    pub(crate) customers: Vec<Customer>,
-    pub(crate) orders: Vec<Order>,
+pub(super) struct Changed {
+    pub(super) customers: Vec<Customer>,
+    pub(super) orders: Vec<Order>,
 }
 
 /// Applies changes, and returns the documents that they really changed.
-pub(crate) async fn apply(tx: &mut Tx, mut changes: Changes) -> Result<Changed, DbError> {
+pub(super) async fn apply(tx: &mut Tx, mut changes: Changes) -> Result<Changed, DbError> {
     let known = known_versions(tx, &changes).await?;
     let is_news = |id: &Uuid, version: i64| known.get(id).is_none_or(|known| *known < version);
     let new_orders: Vec<CustomerId> = changes

@@ -1,48 +1,11 @@
-//! The view as it stands, to be held against the truth. Read-only.
+//! Everything that the tables say, to be held against the truth. Read-only.
 
+use crate::store::{ViewCustomer, ViewOrder};
 use tramline_contract::{CustomerId, Money, OrderId};
 use tramline_db::{Db, DbError, sql};
 use uuid::Uuid;
 
-/// What the view says of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewOrder {
-    /// Which.
-    pub id: OrderId,
-    /// Who buys.
-    pub customer_id: CustomerId,
-    /// What it costs.
-    pub total: Money,
-    /// Where it stands.
-    pub state: String,
-    /// The events included.
-    pub version: i64,
-}
-
-/// What the view says of a customer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewCustomer {
-    /// Which.
-    pub id: CustomerId,
-    /// What the customer is called.
-    pub name: String,
-    /// How much may be owed at most.
-    pub credit_limit: Money,
-    /// Held by orders.
-    pub reserved: Money,
-    /// Paid so far.
-    pub paid: Money,
-    /// The events included.
-    pub version: i64,
-    /// How many orders.
-    pub order_count: i64,
-}
-
-/// Everything that the view says.
-///
-/// # Errors
-/// When the database fails.
-pub async fn read_view(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrder>), DbError> {
+pub(super) async fn contents(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrder>), DbError> {
     let customers: Vec<(Uuid, String, i64, i64, i64, i64, i64)> = db
         .all(sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, \
              coalesce(n.order_count, 0) from customer_view as c \

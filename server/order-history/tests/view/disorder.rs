@@ -1,32 +1,19 @@
 //! The same events repeated, shuffled and cut into batches at will lead to the same view.
 
-use proptest::prelude::*;
+use crate::{
+    events::record,
+    stores::{Instance, Kind, TestStore},
+};
+use proptest::{prelude::*, test_runner::TestRunner};
 use std::sync::Arc;
 use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason};
-use tramline_db::{Address, Db, Durability, SystemClock, SystemIds, UtcMicros};
 use tramline_messages::{
     customers::{CustomerChanged, CustomerEvent, CustomerSnapshot},
     orders::{OrderChanged, OrderEvent, OrderSnapshot},
 };
-use tramline_messaging::{Handler as _, HandlerError, Headers, Messaging, Record};
-use tramline_order_history::{History, ViewCustomer, ViewOrder, migrations, read_view};
+use tramline_messaging::Record;
+use tramline_order_history::{ViewCustomer, ViewOrder};
 use uuid::Uuid;
-
-fn record(kind: &str, id: Uuid, version: i64, payload: &impl serde::Serialize) -> Arc<Record> {
-    Arc::new(Record {
-        seq: 0,
-        id: Uuid::nil(),
-        key: id,
-        headers: Headers {
-            kind: kind.to_owned(),
-            aggregate_id: Some(id),
-            aggregate_version: Some(version),
-            ..Headers::default()
-        },
-        payload: serde_json::to_string(payload).expect("it is JSON"),
-        recorded_at: UtcMicros(0),
-    })
-}
 
 /// The events of a few customers and their orders, as the services would send them.
 fn history() -> Vec<Arc<Record>> {
@@ -75,24 +62,20 @@ fn history() -> Vec<Arc<Record>> {
     events
 }
 
+/// What must come out alike: the documents, and each list as it is paged.
+type View = ((Vec<ViewCustomer>, Vec<ViewOrder>), Vec<serde_json::Value>);
+
 /// The view that the batches lead to.
-async fn view_of(batches: Vec<Vec<Arc<Record>>>) -> (Vec<ViewCustomer>, Vec<ViewOrder>) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let address = Address::parse(&tramline_testing::store_address(folder.path(), "history")).expect("it reads");
-    let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let db = Db::open("history", &address, Durability::Process, &migrations(), clock, ids).await.expect("it opens");
-    let messaging = Messaging::open(db).await.expect("it has offsets");
-    let projector = Arc::new(History::new(messaging.clone(), Uuid::nil()).projector());
+async fn view_of(store: TestStore, batches: Vec<Vec<Arc<Record>>>) -> View {
+    let desk: Instance = store.instance().await;
     for batch in batches {
-        let handler = Arc::clone(&projector);
-        let applied = messaging.transact::<_, HandlerError, _>(None, move |work| {
-            Box::pin(async move { handler.handle(work, &batch).await })
-        });
-        projector.committed(applied.await.expect("it is applied"));
+        desk.tell(&batch).await;
     }
-    let view = read_view(messaging.db()).await.expect("it reads");
-    messaging.db().close().await;
-    view
+    let mut lists = Vec::new();
+    for path in ["/customers", "/orders", "/orders?state=PENDING", "/orders?state=APPROVED", "/orders?state=REJECTED"] {
+        lists.push(desk.json(path).await);
+    }
+    (desk.contents().await, lists)
 }
 
 /// An order of events with repetitions, and the size of the batches.
@@ -103,25 +86,34 @@ fn disorder() -> impl Strategy<Value = (Vec<usize>, usize)> {
     (shuffled, 1_usize..20)
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
-
-    #[test]
-    fn any_order_and_any_repetition_lead_to_the_same_view((sequence, size) in disorder()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let events = history();
-        let straight = runtime.block_on(view_of(vec![events.clone()]));
+fn any_order_and_any_repetition_lead_to_the_same_view(kind: Kind, cases: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let events = history();
+    let open = || runtime.block_on(TestStore::open(kind));
+    let Some(store) = open() else { return };
+    let straight = runtime.block_on(view_of(store, vec![events.clone()]));
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(cases);
+    let mut runner = TestRunner::new(ProptestConfig { cases, ..ProptestConfig::default() });
+    let outcome = runner.run(&disorder(), |(sequence, size)| {
         let jumbled: Vec<_> = sequence.iter().map(|index| Arc::clone(&events[*index])).collect();
         let batches = jumbled.chunks(size).map(<[_]>::to_vec).collect();
-        prop_assert_eq!(runtime.block_on(view_of(batches)), straight);
-    }
+        prop_assert_eq!(&runtime.block_on(view_of(open().expect("as before"), batches)), &straight);
+        Ok(())
+    });
+    outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
-#[tokio::test]
-async fn an_order_heard_of_before_its_customer_is_shown_and_counted() {
-    let events = history();
-    let order_first: Vec<_> = events.iter().rev().cloned().map(|event| vec![event]).collect();
-    let (customers, orders) = view_of(order_first).await;
-    assert_eq!(orders.len(), 12);
-    assert!(customers.iter().all(|customer| customer.order_count == 4 && customer.reserved == Money::from_minor(900)));
+#[test]
+fn any_order_and_any_repetition_lead_to_the_same_view_in_sqlite() {
+    any_order_and_any_repetition_lead_to_the_same_view(Kind::Sqlite, 48);
+}
+
+#[test]
+fn any_order_and_any_repetition_lead_to_the_same_view_in_postgres() {
+    any_order_and_any_repetition_lead_to_the_same_view(Kind::Postgres, 8);
+}
+
+#[test]
+fn any_order_and_any_repetition_lead_to_the_same_view_in_redis() {
+    any_order_and_any_repetition_lead_to_the_same_view(Kind::Redis, 48);
 }

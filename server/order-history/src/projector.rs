@@ -1,0 +1,85 @@
+//! Keeps the view up to date, in whichever store it lies.
+
+use crate::store::{
+    redis::RedisProjector,
+    sql::{Effect, SqlProjector},
+};
+use std::sync::Arc;
+use tramline_db::BoxFuture;
+use tramline_messaging::{Effects, HandlerError, Move, Record, StreamId, Transactional, Unhandled};
+use uuid::Uuid;
+
+/// What the consumer of the events hands them to.
+pub struct Projector {
+    store: Store,
+}
+
+enum Store {
+    Sql(Transactional<SqlProjector>),
+    Redis(RedisProjector),
+}
+
+/// What is left to tell once a batch stands.
+#[derive(Debug)]
+pub struct Told(Option<Effect>);
+
+impl Projector {
+    pub(crate) const fn sql(effects: Transactional<SqlProjector>) -> Self {
+        Self { store: Store::Sql(effects) }
+    }
+
+    pub(crate) const fn redis(effects: RedisProjector) -> Self {
+        Self { store: Store::Redis(effects) }
+    }
+}
+
+impl Effects for Projector {
+    type Effect = Told;
+
+    fn claim<'a>(
+        &'a self,
+        streams: &'a [(StreamId, i64)],
+    ) -> BoxFuture<'a, Result<Vec<(StreamId, i64)>, HandlerError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.claim(streams),
+            Store::Redis(effects) => Effects::claim(effects, streams),
+        }
+    }
+
+    fn apply<'a>(&'a self, moves: &'a [Move], batch: &'a [Arc<Record>]) -> BoxFuture<'a, Result<Told, HandlerError>> {
+        Box::pin(async move {
+            match &self.store {
+                Store::Sql(effects) => Ok(Told(Some(effects.apply(moves, batch).await?))),
+                Store::Redis(effects) => effects.apply(moves, batch).await.map(|()| Told(None)),
+            }
+        })
+    }
+
+    fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.park(step, message),
+            Store::Redis(effects) => effects.park(step, message),
+        }
+    }
+
+    fn may_forget(&self) -> bool {
+        match &self.store {
+            Store::Sql(effects) => effects.may_forget(),
+            Store::Redis(effects) => effects.may_forget(),
+        }
+    }
+
+    fn parked_keys(&self) -> BoxFuture<'_, Result<Vec<Uuid>, HandlerError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.parked_keys(),
+            Store::Redis(effects) => effects.parked_keys(),
+        }
+    }
+
+    fn committed(&self, Told(effect): Told) {
+        // The feed of a view in Redis is in Redis, and told already.
+        if let (Store::Sql(effects), Some(effect)) = (&self.store, effect) {
+            effects.committed(effect);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+-- Applies a batch and moves its offsets, or does nothing at all. ARGV: 'current' or 'building'; the generation; entries that
+-- the feed keeps; moves, customers and orders, each led by their number. Answers 0, or 1 when the view stands elsewhere.
+generation = ARGV[2]
+if redis.call('HGET', root, ARGV[1]) ~= generation then
+  return 1
+end
+local kept, at = ARGV[3], 3
+
+local function argument()
+  at = at + 1
+  return ARGV[at]
+end
+
+local offsets, state, feed = key('offsets'), key('state'), key('feed')
+local moves = tonumber(argument())
+local moved = {}
+for _ = 1, moves do
+  local stream, from, to, epoch = argument(), argument(), argument(), argument()
+  if redis.call('HGET', offsets, stream) ~= from .. ' ' .. epoch then
+    return 1
+  end
+  moved[stream] = to .. ' ' .. epoch
+end
+
+-- The feed ends at its head, or something else than these scripts has lost a part of the view: it begins anew.
+local told = redis.call('HGET', state, 'head')
+local newest = redis.call('XREVRANGE', feed, '+', '-', 'COUNT', 1)[1]
+if not told or (newest and newest[1] or '0-0') ~= told .. '-0' then
+  retire(generation)
+  redis.call('HDEL', root, ARGV[1])
+  return 1
+end
+local head = tonumber(told)
+
+local function tell(kind, id)
+  head = head + 1
+  redis.call('XADD', feed, 'MAXLEN', '~', kept, text(head) .. '-0', 'kind', kind, 'id', id)
+end
+
+local function is_news(known, version)
+  return not known or tonumber(known) < tonumber(version)
+end
+
+-- Customers first: an order's frame may then show a name that its customer's frame has told.
+for _ = 1, tonumber(argument()) do
+  local id, version, name, folded, limit, reserved, paid, created =
+    argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument()
+  local hash = key('customer:' .. id)
+  local known = redis.call('HGET', hash, 'version')
+  if is_news(known, version) then
+    redis.call('HSET', hash, 'version', version, 'name', name, 'name_folded', folded, 'credit_limit', limit,
+      'reserved', reserved, 'paid', paid)
+    if not known then
+      redis.call('HSET', hash, 'created_at', created)
+      redis.call('ZADD', key('customers'), 0, place(created, id))
+    end
+    tell('customer', id)
+  end
+end
+
+for _ = 1, tonumber(argument()) do
+  local id, version, customer, total, status, reason, coordination, saga, created, updated =
+    argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument()
+  local hash = key('order:' .. id)
+  local known = redis.call('HMGET', hash, 'version', 'state', 'created_at')
+  if is_news(known[1], version) then
+    redis.call('HSET', hash, 'version', version, 'total', total, 'state', status, 'rejection_reason', reason,
+      'saga_id', saga, 'updated_at', updated)
+    if not known[1] then
+      redis.call('HSET', hash, 'customer_id', customer, 'coordination', coordination, 'created_at', created)
+      local member = place(created, id)
+      redis.call('ZADD', key('orders'), 0, member)
+      redis.call('ZADD', key('orders:' .. status), 0, member)
+      redis.call('ZADD', key('customer:' .. customer .. ':orders'), 0, member)
+      -- The customer may be heard of later: until then its hash holds this alone, and is no document.
+      redis.call('HINCRBY', key('customer:' .. customer), 'order_count', 1)
+    elseif known[2] ~= status then
+      local member = place(known[3], id)
+      redis.call('ZREM', key('orders:' .. known[2]), member)
+      redis.call('ZADD', key('orders:' .. status), 0, member)
+    end
+    tell('order', id)
+  end
+end
+
+for stream, offset in pairs(moved) do
+  redis.call('HSET', offsets, stream, offset)
+end
+if text(head) ~= told then
+  redis.call('HSET', state, 'head', text(head))
+  news(text(head))
+end
+return 0

@@ -1,0 +1,11 @@
+//! What the view must do, told to each store that it may lie in, and what Redis must do besides.
+
+mod disorder;
+mod documents;
+mod events;
+mod feed;
+mod lists;
+mod offsets;
+mod redis;
+mod speed;
+mod stores;
