@@ -17,6 +17,7 @@ use std::time::Duration;
 use tramline_contract::{Customer, CustomerId, CustomerOrders, Order, OrderId, OrderState, Page, Problem};
 use tramline_http::{ApiError, PathId, QueryFields};
 use tramline_messages::feed::FeedBatch;
+use uuid::Uuid;
 
 /// Tells that the view did not reach `minVersion` in time.
 const STALE: HeaderName = HeaderName::from_static("tramline-stale");
@@ -34,7 +35,7 @@ pub fn routes(history: History) -> Router {
         .route("/orders", get(orders))
         .route("/orders/{id}", get(order))
         .route("/feed", get(feed))
-        .route("/ready", get(async || StatusCode::OK))
+        .route("/ready", get(ready))
         .with_state(history)
 }
 
@@ -110,4 +111,12 @@ fn answer<T: Serialize>(what: &str, found: Option<Fresh<T>>) -> Result<Response,
         response.headers_mut().insert(STALE, HeaderValue::from_static("true"));
     }
     Ok(response)
+}
+
+/// Ready while the view can be read.
+async fn ready(State(history): State<History>) -> StatusCode {
+    match history.store().customer(CustomerId(Uuid::nil())).await {
+        Ok(_) => StatusCode::OK,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
 }

@@ -5,7 +5,10 @@ use crate::{
     Batch, Broker, BrokerError, Epochs, Record, StreamId,
     outbox::{Messaging, OutboxRow, heads, outbox_after},
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tramline_db::DbError;
 
 /// Rows per look into the outbox: bounds memory, and shares one statement between many messages.
@@ -37,10 +40,14 @@ impl Publisher {
 
     /// Takes the broker's word for how far it is: it may be new to us, have been wiped, or stand behind after a restore.
     pub(crate) async fn ask_broker(&self, epochs: &Arc<Epochs>) -> Result<(), BrokerError> {
-        let streams: Vec<(StreamId, i64)> = heads(self.messaging.db()).await?;
-        let owned: Vec<_> = streams.into_iter().filter(|(stream, _)| epochs.contains_key(&stream.partition)).collect();
-        let ids: Vec<StreamId> = owned.iter().map(|(stream, _)| stream.clone()).collect();
+        let is_owned = |(stream, _): &(StreamId, i64)| epochs.contains_key(&stream.partition);
+        let ids: Vec<StreamId> =
+            heads(self.messaging.db()).await?.into_iter().filter(is_owned).map(|(stream, _)| stream).collect();
         let published = self.broker.heads(&ids).await?;
+        // The outbox after the broker: what was published meanwhile was committed before, so it never seems to lack it.
+        let known: HashMap<StreamId, i64> = heads(self.messaging.db()).await?.into_iter().collect();
+        let owned: Vec<(StreamId, i64)> =
+            ids.into_iter().map(|stream| (stream.clone(), known.get(&stream).copied().unwrap_or(0))).collect();
         let lag: i64 = owned.iter().zip(&published).map(|((_, last), head)| (last - head).max(0)).sum();
         metrics::gauge!("tramline_outbox_lag", "source" => self.source()).set(lag as f64);
         for ((stream, last), head) in owned.iter().zip(&published) {
