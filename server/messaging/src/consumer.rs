@@ -187,6 +187,8 @@ impl<E: Effects> Consumer<E> {
             Ok(()) => self.epochs = epochs,
             Err(error) => {
                 tracing::error!(group = self.group, error = ?error, "the offsets could not be read; trying again");
+                // Nothing is owned until its offsets are known: the same slots under the same epochs are taken over anew.
+                self.epochs = Arc::default();
                 self.positions.clear();
                 tokio::time::sleep(BACKOFF_FIRST).await;
             }

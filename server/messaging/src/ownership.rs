@@ -97,32 +97,44 @@ impl Ownership {
     /// What is owned now. Empty once the leases may have run out.
     #[must_use]
     pub fn epochs(&self) -> Arc<Epochs> {
-        let owned = self.owned.borrow();
-        match owned.until {
-            Some(until) if until <= now() => Arc::default(),
-            _ => Arc::clone(&owned.epochs),
-        }
+        self.owned.borrow().now()
     }
 
-    /// Waits until other slots are owned than `known`, by slot or by epoch, or the leases may have run out. Never ends once
-    /// the keeper has stopped.
+    /// Waits until other slots are owned than `known`, by slot or by epoch, or none because the leases have run out. Never ends
+    /// once the keeper has stopped.
     pub async fn changed(&mut self, known: &Epochs) {
         loop {
-            if *self.epochs() != *known {
-                return;
-            }
-            // What has run out already can only be renewed.
-            let until = self.owned.borrow_and_update().until.filter(|_| !known.is_empty());
-            let run_out = async {
+            let until = {
+                let owned = self.owned.borrow_and_update();
+                let epochs = owned.now();
+                if *epochs != *known {
+                    return;
+                }
+                owned.until.filter(|_| !epochs.is_empty())
+            };
+            let end = async {
                 match until {
                     Some(until) => tokio::time::sleep_until(until).await,
                     None => std::future::pending().await,
                 }
             };
+            tokio::pin!(end);
             tokio::select! {
-                changed = self.owned.changed() => if changed.is_err() { std::future::pending::<()>().await },
-                () = run_out => {}
+                // The keeper is gone: nothing comes any more but the end of the leases.
+                changed = self.owned.changed() => if changed.is_err() {
+                    end.await;
+                },
+                () = &mut end => {}
             }
+        }
+    }
+}
+
+impl Owned {
+    fn now(&self) -> Arc<Epochs> {
+        match self.until {
+            Some(until) if until <= now() => Arc::default(),
+            _ => Arc::clone(&self.epochs),
         }
     }
 }

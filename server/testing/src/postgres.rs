@@ -109,6 +109,11 @@ impl PrivatePostgres {
         self.launch(disk);
     }
 
+    /// Ends the server without asking its clients. [`PrivatePostgres::restart`] starts it again.
+    pub fn stop(&mut self) {
+        self.end();
+    }
+
     fn psql(&self, database: &str, text: &str) -> bool {
         psql(&self.url(database), text)
     }

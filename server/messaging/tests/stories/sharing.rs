@@ -1,6 +1,8 @@
 //! Several processes share the partitions of one group: each message still takes effect once, in order per key.
 
-use crate::support::{DEPOT, GROUP, Life, PARCELS, Shop, arrivals, arrived, embedded, in_another_process, open, send};
+use crate::support::{
+    DEPOT, GROUP, Life, PARCELS, Shop, arrivals, arrived, embedded, in_another_process, open, open_at, send,
+};
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -8,9 +10,10 @@ use std::{
 use tokio_util::sync::CancellationToken;
 use tramline_db::{Db, UtcMicros};
 use tramline_messaging::{
-    Appetite, Broker, Effects, HandlerError, Headers, Move, Ownership, PARTITIONS, Record, Sharing, StreamId,
-    Transactional,
+    Appetite, Broker, Effects, Epochs, HandlerError, Headers, LEASE, Move, Ownership, PARTITIONS, Record, Sharing,
+    StreamId, Transactional,
 };
+use tramline_testing::{Disk, PrivatePostgres, required};
 use uuid::Uuid;
 
 fn member(number: u128) -> Sharing {
@@ -126,4 +129,38 @@ async fn an_owner_that_wakes_after_its_lease_was_taken_changes_nothing() {
     assert_eq!(arrivals(&shop, 7).await, [0]);
     // It cannot take the stream back with its old epoch either.
     assert_eq!(zombie.claim(&[(stream.clone(), 1)]).await.expect("it reads"), []);
+}
+
+/// Nobody else was there to take the leases, so the epochs are the same as before.
+#[tokio::test]
+async fn a_lone_owner_goes_on_after_its_database_was_away_for_longer_than_the_lease() {
+    let Some(mut server) = required("PostgreSQL", PrivatePostgres::start(Disk::Unsynced)) else { return };
+    let url = server.database();
+    let (depot, shop) = (open_at(DEPOT, &url).await, open_at("shop", &url).await);
+    let broker: Arc<dyn Broker> = embedded(&depot).await;
+    let life = Life::among(&member(1), broker, &depot, &shop, Arc::new(Shop::default())).await;
+    send(&depot, 1, 0..5).await;
+    arrived(&shop, 5).await;
+    server.stop();
+    tokio::time::sleep(LEASE + Duration::from_secs(1)).await;
+    server.restart(Disk::Unsynced);
+    send(&depot, 1, 5..10).await;
+    arrived(&shop, 10).await;
+    life.stop().await;
+    assert_eq!(arrivals(&shop, 1).await, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_owner_hears_once_that_its_leases_ran_out() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let depot = open("depot", folder.path()).await;
+    let (mut ownership, _stop, keeper) = join(depot.db(), 1).await;
+    owned(&[&ownership], &[usize::from(PARTITIONS)]).await;
+    // It dies: nobody renews the leases, and nobody says so.
+    keeper.abort();
+    let before = ownership.epochs();
+    let told = tokio::time::timeout(LEASE * 2, ownership.changed(&before)).await;
+    assert!(told.is_ok() && ownership.epochs().is_empty());
+    let again = tokio::time::timeout(Duration::from_millis(100), ownership.changed(&Epochs::new())).await;
+    assert!(again.is_err(), "it is told again and again");
 }
