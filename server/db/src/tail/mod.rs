@@ -31,6 +31,9 @@ pub enum TailError {
     /// Another process follows it.
     #[error("another process follows the log")]
     Busy,
+    /// A slot can only be made once the transactions that are open now have ended.
+    #[error("transactions that are open must end first")]
+    Waiting,
     /// The session broke.
     #[error("the session on the log broke: {0}")]
     Broken(String),
@@ -232,6 +235,7 @@ async fn ensure_slot(session: &Client, slot: &str) -> Result<(), TailError> {
     }
     match session.query_one("select pg_create_logical_replication_slot($1, 'pgoutput')", &[&slot]).await {
         Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => Ok(()),
+        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => Err(TailError::Waiting),
         Err(error) if error.code() == Some(&SqlState::CONFIGURATION_LIMIT_EXCEEDED) => Err(TailError::NotOffered(
             "PostgreSQL has no replication slot left; raise max_replication_slots, or drop slots that nobody uses"
                 .to_owned(),

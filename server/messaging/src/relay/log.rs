@@ -1,8 +1,8 @@
 //! Transaction log tailing: the outbox's rows as the database's log tells of them, in the order of commits.
 //!
 //! The log's place is acknowledged only after the broker has every row before it. The slot is held by one process at a time, so
-//! that process takes every partition's lease; others wait for the slot. Where the log cannot be followed, the relay says why
-//! and polls.
+//! that process takes every partition's lease; others poll, which gives them nothing to do, until they hold it. Where the log
+//! cannot be followed, the relay says why and polls.
 
 use super::{POLL_INTERVAL, RELAY_TASK, RETRY_INTERVAL, Relay, by_stream, publisher::Publisher};
 use crate::{
@@ -40,45 +40,65 @@ impl LogRelay {
         Self { messaging, broker, sharing }
     }
 
-    /// Publishes until told to stop.
+    /// Publishes until told to stop: by the log while this process holds the slot, by the table while it does not.
     pub async fn run(self, shutdown: CancellationToken) {
         let source = self.messaging.db().name();
-        self.messaging.signal().listen(false);
-        while !shutdown.is_cancelled() {
-            match self.messaging.db().tail("outbox").await {
-                Ok(tail) => {
-                    tracing::info!(relay = source, "following the log");
-                    if let Err(error) = self.follow(tail, &shutdown).await {
-                        tracing::warn!(relay = source, error = ?error, "the log could not be followed; trying again");
-                    }
-                }
-                Err(TailError::Busy) => tracing::debug!(relay = source, "another process follows the log"),
-                Err(TailError::NotOffered(reason)) => {
-                    tracing::warn!(relay = source, reason, "the log cannot be followed; polling instead");
-                    return self.poll(shutdown).await;
-                }
-                Err(error) => {
-                    tracing::warn!(relay = source, error = ?error, "the log could not be opened; trying again")
-                }
+        loop {
+            self.messaging.signal().listen(true);
+            // Whatever keeps the log from being followed, the messages go out meanwhile.
+            let tail = tokio::select! {
+                biased;
+                tail = self.open() => tail,
+                () = self.poll(&shutdown) => return,
+            };
+            self.messaging.signal().listen(false);
+            tracing::info!(relay = source, "following the log");
+            if let Err(error) = self.follow(tail, &shutdown).await {
+                tracing::warn!(relay = source, error = ?error, "the log could not be followed; trying again");
+                tokio::time::sleep(RETRY_INTERVAL).await;
             }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(POLL_INTERVAL) => {}
+            if shutdown.is_cancelled() {
+                return;
             }
         }
     }
 
-    /// The way without a log.
-    async fn poll(self, shutdown: CancellationToken) {
-        let db = self.messaging.db();
-        let joined = Ownership::join(db, RELAY_TASK, &self.sharing, Appetite::FairShare, shutdown.clone()).await;
-        match joined {
-            Ok((ownership, keeping)) => {
-                let relay = Relay::new(self.messaging.clone(), self.broker, ownership);
-                tokio::join!(keeping, relay.run(shutdown));
+    /// Tries until this process holds the slot.
+    async fn open(&self) -> Tail {
+        let source = self.messaging.db().name();
+        loop {
+            match self.messaging.db().tail("outbox").await {
+                Ok(tail) => return tail,
+                Err(error @ (TailError::Busy | TailError::Waiting)) => {
+                    tracing::debug!(relay = source, %error, "polling until then");
+                }
+                Err(TailError::NotOffered(reason)) => {
+                    tracing::warn!(relay = source, reason, "the log cannot be followed; polling instead");
+                    return std::future::pending().await;
+                }
+                Err(error) => {
+                    tracing::warn!(relay = source, error = ?error, "the log could not be opened; polling until then");
+                }
             }
-            Err(error) => {
-                tracing::error!(error = ?error, "the leases of the relay could not be read: nothing is published")
+            tokio::time::sleep(POLL_INTERVAL).await;
+        }
+    }
+
+    /// The way without a log. Ends when told to stop.
+    async fn poll(&self, shutdown: &CancellationToken) {
+        let db = self.messaging.db();
+        loop {
+            let joined = Ownership::join(db, RELAY_TASK, &self.sharing, Appetite::FairShare, shutdown.clone()).await;
+            match joined {
+                Ok((ownership, keeping)) => {
+                    let relay = Relay::new(self.messaging.clone(), Arc::clone(&self.broker), ownership);
+                    tokio::join!(keeping, relay.run(shutdown.clone()));
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(error = ?error, "the leases of the relay could not be read; trying again");
+                    tokio::time::sleep(RETRY_INTERVAL).await;
+                }
             }
         }
     }

@@ -34,7 +34,7 @@ impl Publisher {
     pub(crate) fn publish_directly(&self, signal: &RelaySignal) {
         if self.broker.answers_at_once() {
             let (marks, broker) = (Arc::clone(&self.marks), Arc::clone(&self.broker));
-            signal.publish_directly(Box::new(move |batches| publish_now(&marks, &*broker, batches)));
+            signal.publish_directly(Arc::new(move |batches| publish_now(&marks, &*broker, batches)));
         }
     }
 

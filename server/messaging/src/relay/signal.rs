@@ -2,7 +2,7 @@
 
 use crate::{Batch, Record, StreamId, relay::by_stream};
 use std::sync::{
-    Arc, Mutex, OnceLock, PoisonError,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 use tokio::sync::Notify;
@@ -11,14 +11,14 @@ use tokio::sync::Notify;
 const HANDED_MAX: usize = 4_096;
 
 /// Publishes on the spot; gives back whether the table must be read.
-type Direct = Box<dyn Fn(Vec<Batch>) -> bool + Send + Sync>;
+type Direct = Arc<dyn Fn(Vec<Batch>) -> bool + Send + Sync>;
 
 /// Hands committed rows to the relay.
 #[derive(Default)]
 pub(crate) struct RelaySignal {
     handed: Mutex<Handed>,
     news: Arc<Notify>,
-    direct: OnceLock<Direct>,
+    direct: Mutex<Option<Direct>>,
     /// The relay gets the rows elsewhere.
     unheard: AtomicBool,
 }
@@ -41,7 +41,8 @@ impl RelaySignal {
         if records.is_empty() || self.unheard.load(Ordering::Relaxed) {
             return;
         }
-        if let Some(direct) = self.direct.get() {
+        let direct = self.direct.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(direct) = direct {
             if direct(by_stream(records)) {
                 self.look_at_the_table();
             }
@@ -57,10 +58,9 @@ impl RelaySignal {
         self.news.notify_one();
     }
 
-    /// Has rows published by whoever commits them.
+    /// Has rows published by whoever commits them, as the newest relay does it.
     pub(crate) fn publish_directly(&self, direct: Direct) {
-        // The first relay of a process stays; there is never a second one on the same outbox.
-        let _ = self.direct.set(direct);
+        *self.direct.lock().unwrap_or_else(PoisonError::into_inner) = Some(direct);
     }
 
     /// Whether anybody listens to what is raised.
