@@ -29,3 +29,8 @@ pub use tx::Tx;
 
 /// A boxed future that may be sent between threads.
 pub type BoxFuture<'a, T> = futures_util::future::BoxFuture<'a, T>;
+
+/// The example of the page for strangers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

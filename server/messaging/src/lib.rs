@@ -36,3 +36,8 @@ pub use schema::MIGRATIONS;
 
 /// Partitions of every channel. Fixed when a database is made: the keys of a stream may not move to another.
 pub const PARTITIONS: u16 = 16;
+
+/// The example of the page for strangers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
