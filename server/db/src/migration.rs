@@ -81,3 +81,41 @@ pub(crate) async fn migrate_postgres(
     }
     Ok(tx.commit().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Address, Db, Durability, SystemClock, SystemIds, sql};
+    use std::sync::Arc;
+
+    const SCHEMA: &[Migration] = &[
+        Migration { version: 1, description: "notes", sql: "create table note (id uuid not null primary key)" },
+        Migration {
+            version: 2,
+            description: "a first note",
+            sql: "insert into note (id) values ('00000000000000000000000000000001')",
+        },
+    ];
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn instances_that_start_at_once_migrate_once() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let address = Address::parse(&tramline_testing::store_address(folder.path(), "notes")).expect("it reads");
+        let starts = (0..8).map(|_| {
+            let address = address.clone();
+            tokio::spawn(async move {
+                let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+                Db::open("notes", &address, Durability::Full, SCHEMA, clock, ids).await
+            })
+        });
+        let mut opened = Vec::new();
+        for start in starts.collect::<Vec<_>>() {
+            opened.push(start.await.expect("it does not panic").expect("it opens"));
+        }
+        let count: Option<(i64,)> = opened[0].optional(sql("select count(*) from note")).await.expect("it reads");
+        assert_eq!(count, Some((1,)));
+        for db in opened {
+            db.close().await;
+        }
+    }
+}
