@@ -42,6 +42,9 @@ struct Kept {
     items: VecDeque<FeedItem>,
 }
 
+/// How long a poll waits for the first start.
+const START_WAIT: Duration = Duration::from_secs(1);
+
 /// The newest start and cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct News {
@@ -103,6 +106,10 @@ impl Feed {
     /// What came after `after`; waits for something to come, up to `wait`. `None` before the first start.
     pub(crate) async fn poll(&self, epoch: Option<&str>, after: u64, wait: Duration) -> Option<FeedBatch> {
         let mut news = self.news.subscribe();
+        if self.lock().epoch.is_none() {
+            // A process that has just begun reads its copy in a moment.
+            let _ = tokio::time::timeout(START_WAIT, news.wait_for(|news| news.life > 0)).await;
+        }
         if !self.lock().reaches(epoch, after) {
             // The caller may come from another process, whose copy is newer.
             self.look_again().await;
