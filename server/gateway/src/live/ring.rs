@@ -4,10 +4,12 @@
 //! stands exactly at some frame's `prev`.
 
 use axum::extract::ws::Utf8Bytes;
-use std::collections::VecDeque;
+use serde::Deserialize;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use tramline_contract::live::{ClientFrame, Cursor, ResyncReason, ServerFrame};
 use tramline_messages::feed::{FeedItem, FeedKind};
+use uuid::Uuid;
 
 /// Where a socket stands: everything up to `cursor` was sent, or read by its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,14 +50,29 @@ pub(crate) struct Ring {
     floor: Cursor,
     /// The place of the newest frame.
     head: Cursor,
-    frames: VecDeque<(Cursor, Utf8Bytes)>,
+    frames: VecDeque<Frame>,
+    /// The version of each document in its newest frame, of the frames that are kept.
+    newest: HashMap<Uuid, i64>,
+}
+
+struct Frame {
+    cursor: Cursor,
+    text: Utf8Bytes,
+    document: Option<Stamp>,
+}
+
+/// What a document says of itself.
+#[derive(Clone, Copy, Deserialize)]
+struct Stamp {
+    id: Uuid,
+    version: i64,
 }
 
 impl Ring {
     /// An empty ring that is not open yet.
     pub(crate) fn new(capacity: usize) -> Self {
-        let frames = VecDeque::new();
-        Self { capacity, life: 0, epoch: "".into(), open: false, floor: 0, head: 0, frames }
+        let (frames, newest) = (VecDeque::new(), HashMap::new());
+        Self { capacity, life: 0, epoch: "".into(), open: false, floor: 0, head: 0, frames, newest }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -74,6 +91,7 @@ impl Ring {
         self.open = false;
         (self.floor, self.head) = (base, base);
         self.frames.clear();
+        self.newest.clear();
     }
 
     /// Lets sockets go on: what the source has had until now is here.
@@ -81,19 +99,34 @@ impl Ring {
         self.open = true;
     }
 
-    /// Adds the next frame. One at or before the head was added already.
+    /// Adds the next frame. One at or before the head was added already. A document that is no newer than what its last frame
+    /// told is left out: several instances of the view may read it at different moments, one after a long standstill, and a
+    /// version is never served backwards.
     pub(crate) fn push(&mut self, item: &FeedItem) {
         if item.cursor <= self.head {
             return;
         }
+        let stamp: Option<Stamp> = serde_json::from_str(item.document.get()).ok();
+        if let Some(Stamp { id, version }) = stamp {
+            let known = self.newest.entry(id).or_insert(0);
+            if version <= *known {
+                return;
+            }
+            *known = version;
+        }
         let (kind, cursor, prev, document) = (name(item.kind), item.cursor, self.head, item.document.get());
         let text = format!(r#"{{"type":"{kind}","cursor":{cursor},"prev":{prev},"{kind}":{document}}}"#);
-        self.frames.push_back((cursor, text.into()));
+        self.frames.push_back(Frame { cursor, text: text.into(), document: stamp });
         self.head = cursor;
         if self.frames.len() > self.capacity
-            && let Some((oldest, _)) = self.frames.pop_front()
+            && let Some(oldest) = self.frames.pop_front()
         {
-            self.floor = oldest;
+            self.floor = oldest.cursor;
+            if let Some(Stamp { id, version }) = oldest.document
+                && self.newest.get(&id) == Some(&version)
+            {
+                self.newest.remove(&id);
+            }
         }
     }
 
@@ -125,10 +158,10 @@ impl Ring {
         if place.cursor < self.floor {
             return Next::Outrun;
         }
-        let from = self.frames.partition_point(|(cursor, _)| *cursor <= place.cursor);
+        let from = self.frames.partition_point(|frame| frame.cursor <= place.cursor);
         let frames = self.frames.range(from..).take(most);
-        let Some((last, _)) = frames.clone().last() else { return Next::Wait };
-        Next::Frames(frames.map(|(_, text)| text.clone()).collect(), Place { cursor: *last, ..place.clone() })
+        let Some(last) = frames.clone().last() else { return Next::Wait };
+        Next::Frames(frames.map(|frame| frame.text.clone()).collect(), Place { cursor: last.cursor, ..place.clone() })
     }
 
     fn resync(&self, reason: ResyncReason) -> Greeting {
@@ -167,6 +200,29 @@ mod tests {
             let document = serde_json::value::to_raw_value(&json!({"n": cursor})).expect("it is JSON");
             ring.push(&FeedItem { cursor, kind: FeedKind::Order, document });
         }
+    }
+
+    #[test]
+    fn a_version_is_never_served_backwards_or_twice() {
+        let mut ring = Ring::new(3);
+        ring.restart("a", 0);
+        ring.open();
+        let id = Uuid::from_u128(7);
+        for (cursor, version) in [(1, 1), (2, 3), (3, 2), (4, 3), (5, 4)] {
+            let document = serde_json::value::to_raw_value(&json!({"id": id, "version": version})).expect("it is JSON");
+            ring.push(&FeedItem { cursor, kind: FeedKind::Order, document });
+        }
+        let start = Place { life: ring.life, epoch: "a".into(), cursor: 0 };
+        let Next::Frames(frames, place) = ring.after(&start, 10) else { panic!("there are frames") };
+        let told: Vec<Value> = frames.iter().map(|text| serde_json::from_str(text).expect("it is JSON")).collect();
+        let told: Vec<_> =
+            told.iter().map(|f| (f["prev"].clone(), f["cursor"].clone(), f["order"]["version"].clone())).collect();
+        assert_eq!(
+            told,
+            [(json!(0), json!(1), json!(1)), (json!(1), json!(2), json!(3)), (json!(2), json!(5), json!(4))]
+        );
+        assert_eq!(place.cursor, 5);
+        assert_eq!(ring.newest.len(), 1);
     }
 
     fn hello(epoch: Option<&str>, cursor: Option<Cursor>) -> ClientFrame {
