@@ -3,6 +3,7 @@
 //! This file is the list of commands; each is a module of its own.
 
 mod assets;
+mod chaos;
 mod check;
 mod compress;
 mod dev;
@@ -52,6 +53,15 @@ enum Command {
         #[arg(long, value_enum)]
         only: Vec<test::Stage>,
     },
+    /// Kill, stop, flush and restart what a desk of several processes stands on, and prove that it keeps its word
+    Chaos {
+        /// Repeats the schedule of an earlier run
+        #[arg(long, default_value_t = 20_261_124)]
+        seed: u64,
+        /// How long bursts of faults go on
+        #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=1440))]
+        minutes: u64,
+    },
     /// Check formatting, lints, the house rules and the dependencies
     Check,
     /// Check the house rules alone
@@ -69,6 +79,7 @@ fn main() -> ExitCode {
         Command::Run { flags } => run::run(&flags),
         Command::Dev { flags } => dev::dev(&flags),
         Command::Test { only } => test::test(&only),
+        Command::Chaos { seed, minutes } => chaos::chaos(seed, minutes),
         Command::Check => check::check(),
         Command::Tidy => tidy::report(),
         Command::Site { dev } => site::build(if dev { site::Mode::Dev } else { site::Mode::Release }),

@@ -1,0 +1,176 @@
+//! The fault suite: bursts of faults under load, each followed by calm and a proof that nothing was lost, doubled or out of order.
+//!
+//! `TRAMLINE_CHAOS_SEED` repeats a schedule, `TRAMLINE_CHAOS_SECONDS` sets how long bursts go on; `cargo xtask chaos` sets both.
+//! The seed fixes what is done and when, not what the operating system makes of it.
+
+mod faults;
+mod report;
+mod schedule;
+
+use crate::{
+    fleet::{Fleet, RelayKind},
+    gateway::new_id,
+    history::{Databases, judge},
+    load::{Load, Placed},
+    socket::Socket,
+    turn,
+};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use report::Report;
+use std::time::Duration;
+use tramline_testing::Stopwatch;
+use uuid::Uuid;
+
+/// From the end of a burst, with every process up, to a view that shows the truth.
+const CAUGHT_UP_MAX: Duration = Duration::from_secs(5);
+/// How long it is awaited all the same, to tell late from never.
+const CAUGHT_UP_NEVER: Duration = Duration::from_secs(60);
+/// How long a socket may take to connect again and to be told the last outcome.
+const HEARD_MAX: Duration = Duration::from_secs(30);
+/// Customers of a burst. Some limits are reached within it, so that refusals are decided under fire too.
+const CUSTOMERS: usize = 12;
+const LIMITS: [&str; 3] = ["60.00", "250.00", "5000.00"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_fault_loses_an_accepted_order_or_decides_one_twice() {
+    let _turn = turn().await;
+    let setting = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
+    let seed = setting("TRAMLINE_CHAOS_SEED", 20_261_124_u64);
+    let seconds = setting("TRAMLINE_CHAOS_SECONDS", 45_u64);
+    let Some(fleet) = Fleet::start(RelayKind::Polling).await else { return };
+    println!("TRAMLINE_CHAOS_SEED={seed} TRAMLINE_CHAOS_SECONDS={seconds}");
+    let mut run = Run::begin(fleet, seed).await;
+    let mut wrong = Vec::new();
+    while wrong.is_empty() && run.clock.elapsed() < Duration::from_secs(seconds) {
+        wrong = run.burst().await;
+    }
+    run.report.print(run.clock.elapsed());
+    for socket in &run.sockets {
+        let learnt = socket.learnt();
+        println!(
+            "{}: {} frames, {} of a version told before; resumed {} times, read again {} times",
+            socket.gateway.name, learnt.frames, learnt.repeated, learnt.resumed, learnt.resyncs
+        );
+    }
+    let burst = run.report.bursts;
+    assert!(
+        wrong.is_empty(),
+        "burst {burst}: {wrong:#?}\nrepeat: cargo xtask chaos --seed {seed} --minutes {}",
+        seconds.div_ceil(60)
+    );
+    run.fleet.assert_no_panic();
+}
+
+struct Run {
+    fleet: Fleet,
+    databases: Databases,
+    sockets: Vec<Socket>,
+    seed: u64,
+    clock: Stopwatch,
+    placed: Vec<Placed>,
+    report: Report,
+}
+
+impl Run {
+    async fn begin(mut fleet: Fleet, seed: u64) -> Self {
+        // Half of the processes follow the log from the start.
+        for (place, name) in fleet.names().into_iter().enumerate() {
+            if place % 2 == 1 {
+                let instance = fleet.instance(&name);
+                instance.kill();
+                instance.relay = RelayKind::Wal;
+                instance.start();
+            }
+        }
+        fleet.until_ready().await;
+        let sockets = fleet.gateways().into_iter().map(Socket::open).collect();
+        let databases = Databases::open(&fleet.database).await;
+        let (clock, report) = (Stopwatch::start(), Report::default());
+        Self { fleet, databases, sockets, seed, clock, placed: Vec::new(), report }
+    }
+
+    /// Faults under load, then calm and the proof. Returns what is wrong.
+    async fn burst(&mut self) -> Vec<String> {
+        // Each burst draws for itself, so that it is the same whatever came before.
+        let mut random = StdRng::seed_from_u64(self.seed.wrapping_mul(1_000_003).wrapping_add(self.report.bursts));
+        self.report.bursts += 1;
+        let plan = schedule::burst(&mut random, &self.fleet.names());
+        println!("  burst {}: {} faults", self.report.bursts, plan.len());
+        let load = Load::start(&self.sockets, self.customers().await, self.clock, random.random());
+        faults::carry_out(&mut self.fleet, &plan, self.clock).await;
+        self.fleet.until_ready().await;
+        let calm = Stopwatch::start();
+        self.report.plan(&plan);
+        let placed = match load.stop().await {
+            Ok(placed) => placed,
+            Err(lost) => return vec![lost],
+        };
+        let answered = calm.elapsed();
+        self.report.placed(&placed);
+        let accepted = placed.len();
+        self.placed.extend(placed);
+        if let Err(wrong) = tokio::task::block_in_place(|| self.fleet.check(CAUGHT_UP_NEVER)) {
+            return vec![wrong];
+        }
+        let caught_up = calm.elapsed();
+        self.report.caught_up(caught_up);
+        let mut wrong = self.prove().await;
+        println!(
+            "    {accepted} orders; all answered {} ms and view = truth {} ms after calm",
+            answered.as_millis(),
+            caught_up.as_millis()
+        );
+        if caught_up > CAUGHT_UP_MAX {
+            wrong.push(format!("the view showed the truth {caught_up:?} after calm"));
+        }
+        wrong
+    }
+
+    /// Customers for one burst.
+    async fn customers(&self) -> Vec<Uuid> {
+        let customers: Vec<Uuid> = (0..CUSTOMERS).map(|_| new_id()).collect();
+        let creating = customers.iter().enumerate().map(|(place, id)| {
+            let gateway = &self.sockets[place % self.sockets.len()].gateway;
+            gateway.customer(*id, LIMITS[place % LIMITS.len()])
+        });
+        futures_util::future::join_all(creating).await;
+        customers
+    }
+
+    async fn prove(&mut self) -> Vec<String> {
+        let facts = self.databases.facts().await;
+        let mut wrong = judge(&facts, &self.placed);
+        self.report.states(facts.orders.values().map(|order| order.state));
+        for socket in &self.sockets {
+            // One more break, so that the next burst begins with a client that resumes.
+            wrong.extend(self.heard(socket).await);
+            let learnt = socket.learnt();
+            wrong.extend(learnt.wrong.iter().take(3).map(|fault| format!("{}: {fault}", socket.gateway.name)));
+            let differs = |(id, state): (&Uuid, &tramline_contract::OrderState)| {
+                let truth = facts.orders.get(&tramline_contract::OrderId(*id)).map(|order| order.state);
+                (truth != Some(*state))
+                    .then(|| format!("a client was told that {id} is {state:?}, but it is {truth:?}"))
+            };
+            wrong.extend(learnt.settled.iter().filter_map(differs).take(3));
+            drop(learnt);
+            socket.hang_up();
+        }
+        wrong
+    }
+
+    /// Waits until a client has heard every outcome, and says what it missed.
+    async fn heard(&self, socket: &Socket) -> Option<String> {
+        let watch = Stopwatch::start();
+        loop {
+            let missing = socket.missing(self.placed.iter().map(|one| one.id));
+            if missing.is_empty() {
+                return None;
+            }
+            if watch.elapsed() > HEARD_MAX {
+                let some: Vec<_> = missing.iter().take(3).collect();
+                return Some(format!("{}: a client missed {} outcomes: {some:?}", socket.gateway.name, missing.len()));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
