@@ -6,7 +6,7 @@ use crate::{
 };
 use std::time::Duration;
 use tokio::time::timeout;
-use tramline_messages::feed::FeedKind;
+use tramline_messages::feed::{FeedBatch, FeedKind};
 
 on_every_store!(
     changes_are_told_once_in_order_and_as_the_view_shows_them,
@@ -100,5 +100,12 @@ async fn every_instance_of_a_shared_view_tells_the_same(store: TestStore) {
     // One that comes later knows what was, so a gateway goes on there too.
     let late = store.instance().await;
     let batch = late.poll(&epoch, 90, 0).await;
-    assert_eq!((batch.epoch, batch.oldest, batch.items.len()), (epoch, 1, 10));
+    assert_eq!((&batch.epoch, batch.oldest, batch.items.len()), (&epoch, 1, 10));
+    // And it tells what was told then, whatever has become of it since: else somebody who turns to it and back hears
+    // something older after something newer.
+    first.tell(&(91..=100).map(|number| approved(number, 1, 10)).collect::<Vec<_>>()).await;
+    let later = store.instance().await;
+    let texts =
+        |batch: FeedBatch| batch.items.into_iter().map(|item| item.document.get().to_owned()).collect::<Vec<_>>();
+    assert_eq!(texts(later.poll(&epoch, 90, 0).await)[..10], texts(first.poll(&epoch, 90, 0).await)[..10]);
 }

@@ -32,9 +32,10 @@ if not told or (newest and newest[1] or '0-0') ~= told .. '-0' then
 end
 local head = tonumber(told)
 
+local changed = {}
+
 local function tell(kind, id)
-  head = head + 1
-  redis.call('XADD', feed, 'MAXLEN', '~', kept, text(head) .. '-0', 'kind', kind, 'id', id)
+  changed[#changed + 1] = {kind, id}
 end
 
 local function is_news(known, version)
@@ -83,6 +84,12 @@ for _ = 1, tonumber(argument()) do
   end
 end
 
+-- With the documents as the whole batch has left them: every process that reads the feed, however late, tells the same.
+for _, one in ipairs(changed) do
+  head = head + 1
+  local document = read[one[1]](one[2])
+  redis.call('XADD', feed, 'MAXLEN', '~', kept, text(head) .. '-0', 'kind', one[1], unpack(document))
+end
 for stream, offset in pairs(moved) do
   redis.call('HSET', offsets, stream, offset)
 end

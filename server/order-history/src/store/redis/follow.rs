@@ -1,7 +1,8 @@
 //! Follows the feed in Redis into this process's memory: one reader, however many gateways poll.
 //!
-//! It is woken by messages, which may get lost, and looks once a second besides. The entries say which documents changed; the
-//! documents are read as they are by then, so a frame is never older than its cursor and never ahead of the view.
+//! It is woken by messages, which may get lost, and looks once a second besides. The entries hold documents as they were when they
+//! changed: a gateway that turns from one process to another, which may be late, is never told something older after
+//! something newer.
 
 use super::{
     RedisView,

@@ -85,7 +85,7 @@ impl Scripts {
             list: script!("documents.lua", "list.lua"),
             look: script!("documents.lua", "look.lua"),
             claim: script!("claim.lua"),
-            apply: script!("apply.lua"),
+            apply: script!("documents.lua", "apply.lua"),
             begin: script!("begin.lua"),
             swap: script!("swap.lua"),
             drop: script!("drop.lua"),

@@ -1,6 +1,6 @@
 -- What the feed has after a cursor. ARGV: the generation and the server's life that the reader knows; its cursor; how many
 -- entries it takes; how far back it begins when it knows nothing. Answers {life, generation, head, where it begins anew or
--- '', for each entry its kind and the document as it is now}.
+-- '', for each entry its kind and the document as it was then}.
 -- A server that restarts may have lost its newest writes, so its life is a part of what cursors mean.
 local asked, info = pcall(redis.call, 'INFO', 'server')
 local life = asked and type(info) == 'string' and string.match(info, 'run_id:(%x+)') or ''
@@ -29,8 +29,7 @@ if found[1] and number(found[1]) ~= after + 1 then
 end
 local answer = {life, generation, head, anew}
 for _, entry in ipairs(found) do
-  local kind, id = entry[2][2], entry[2][4]
-  answer[#answer + 1] = kind
-  answer[#answer + 1] = read[kind](id)
+  answer[#answer + 1] = entry[2][2]
+  answer[#answer + 1] = {unpack(entry[2], 3)}
 end
 return answer
