@@ -14,7 +14,7 @@ pub fn chaos(seed: u64, minutes: u64) -> Result<()> {
     let binary = run::build()?;
     let mut cargo = workspace::cargo();
     cargo.args(["test", "-p", "tramline", "--test", "cluster", "--", "--nocapture", "--exact", TEST]);
-    cargo.env("TRAMLINE_BIN", binary).env("TRAMLINE_REQUIRE_SERVERS", "1");
+    cargo.env("TRAMLINE_BIN", binary).env("TRAMLINE_REQUIRE_SERVERS", "1").env("TRAMLINE_CHAOS_STRICT", "1");
     cargo.env("TRAMLINE_CHAOS_SEED", seed.to_string()).env("TRAMLINE_CHAOS_SECONDS", (60 * minutes).to_string());
     process::run(&mut cargo)
 }

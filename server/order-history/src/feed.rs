@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use tramline_messages::feed::{FeedBatch, FeedItem, FeedKind};
 
 /// Entries kept. A gateway polls without pause, so it is never this far behind unless it was cut off.
@@ -30,6 +31,8 @@ pub(crate) struct Feed {
     /// Tells of every change; also wakes readers of the view that wait for a version.
     news: watch::Sender<News>,
     questions: Option<Questions>,
+    /// The process stops.
+    closing: CancellationToken,
 }
 
 #[derive(Debug, Default)]
@@ -64,7 +67,12 @@ impl Feed {
     /// A feed that was not started yet.
     #[must_use]
     pub(crate) fn new() -> Self {
-        Self { kept: Mutex::default(), news: watch::Sender::default(), questions: None }
+        Self {
+            kept: Mutex::default(),
+            news: watch::Sender::default(),
+            questions: None,
+            closing: CancellationToken::new(),
+        }
     }
 
     /// A copy of a feed that lies elsewhere.
@@ -120,7 +128,11 @@ impl Feed {
         };
         if waits {
             // Time out or not, the answer is what is there then.
-            let _ = tokio::time::timeout(wait, news.wait_for(|news| news.life != life || news.head > after)).await;
+            let come = news.wait_for(|news| news.life != life || news.head > after);
+            tokio::select! {
+                () = self.closing.cancelled() => {}
+                _ = tokio::time::timeout(wait, come) => {}
+            }
         }
         let kept = self.lock();
         let known = kept.epoch.clone()?;
@@ -132,6 +144,11 @@ impl Feed {
             Vec::new()
         };
         Some(FeedBatch { epoch: known, head: kept.head, oldest, items })
+    }
+
+    /// Lets nobody wait any more: the process stops.
+    pub(crate) fn close(&self) {
+        self.closing.cancel();
     }
 
     /// Waits until the copy is as new as its original is now.

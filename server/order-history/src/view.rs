@@ -87,6 +87,11 @@ impl History {
         }
     }
 
+    /// Answers whoever waits at the feed, so that a process that stops need not wait for them.
+    pub fn close_feed(&self) {
+        self.feed.close();
+    }
+
     /// Keeps the feed of this process up to date with a view that others change too. To be run until it ends, which it does
     /// at once when nobody else can change the view.
     pub async fn follow(self, stop: CancellationToken) {

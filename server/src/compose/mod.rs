@@ -57,7 +57,7 @@ impl Desk {
             None => None,
         };
         let workers = Workers::new(broker(redis.as_ref(), &own).await?, sharing, config.relay);
-        let interfaces = services(own, redis, &workers).await?;
+        let interfaces = services(own, redis, &workers, stop_gateway.clone()).await?;
         let counted = databases.clone();
         workers.spawn(|stop| Box::pin(count_statements(counted, stop)));
         let router = interfaces.clone();
@@ -134,7 +134,12 @@ pub(crate) async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
 }
 
 /// Starts the services of this process.
-async fn services(own: OwnDatabases, redis: Option<Redis>, workers: &Workers) -> anyhow::Result<Interfaces> {
+async fn services(
+    own: OwnDatabases,
+    redis: Option<Redis>,
+    workers: &Workers,
+    stopping: CancellationToken,
+) -> anyhow::Result<Interfaces> {
     let mut interfaces = Interfaces::default();
     if let Some(database) = own.customers {
         let customers = Customers::new(Messaging::open(database).await?);
@@ -163,8 +168,14 @@ async fn services(own: OwnDatabases, redis: Option<Redis>, workers: &Workers) ->
         let channels = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORDER_EVENTS)];
         let group = tramline_order_history::GROUP;
         workers.consume(group, history.messaging().db(), &channels, history.projector()).await?;
-        let followed = history.clone();
+        let (followed, closed) = (history.clone(), history.clone());
         workers.spawn(|stop| Box::pin(followed.follow(stop)));
+        workers.spawn(|_| {
+            Box::pin(async move {
+                stopping.cancelled().await;
+                closed.close_feed();
+            })
+        });
         interfaces.history = Some(tramline_order_history::routes(history));
     }
     Ok(interfaces)
