@@ -200,12 +200,14 @@ impl OutboxRow {
     }
 }
 
-/// Everything after the marks, in order per stream, at most `limit` rows.
+/// Everything after the marks, in order per stream, at most `limit` rows. Numbers have no gaps, so of no stream can more than the
+/// next `limit` numbers be wanted: that bounds what is read, however much lies there.
 pub(crate) fn outbox_after(marks: &[(StreamId, i64)], limit: i64) -> Statement {
     let marks = marks.iter().map(|(stream, seq)| values![&*stream.channel, stream.partition, *seq]);
     sql("select o.channel, o.partition_no, o.seq, o.message_id, o.message_key, o.headers, o.payload, o.recorded_at \
          from rows($1: channel text, partition_no bigint, seq bigint) as mark \
-         join outbox as o on o.channel = mark.channel and o.partition_no = mark.partition_no and o.seq > mark.seq \
+         join outbox as o on o.channel = mark.channel and o.partition_no = mark.partition_no \
+         and o.seq > mark.seq and o.seq <= mark.seq + $2 \
          order by o.channel, o.partition_no, o.seq \
          limit $2")
     .rows(marks)
