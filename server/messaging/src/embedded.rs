@@ -4,7 +4,7 @@
 
 use crate::{
     Batch, Broker, BrokerError, Channel, Position, Publication, Published, Record, StreamId, Subscription,
-    outbox::{OutboxRow, outbox_after},
+    outbox::outbox_after,
 };
 use std::{
     collections::{HashMap, VecDeque},
@@ -182,8 +182,7 @@ impl Ear {
             if marks.is_empty() {
                 continue;
             }
-            let rows: Vec<OutboxRow> = db.all(outbox_after(&marks, i64::try_from(limit).unwrap_or(i64::MAX))).await?;
-            for row in rows {
+            for row in outbox_after(&db, &marks, limit).await?.into_iter().take(limit) {
                 let (stream, record) = row.into_record(source)?;
                 match found.last_mut() {
                     Some((id, records)) if *id == stream => records.push(record),

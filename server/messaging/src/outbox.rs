@@ -2,7 +2,7 @@
 
 use crate::{Channel, Headers, Message, PARTITIONS, Record, StreamId, partition_of, relay::RelaySignal};
 use std::{collections::BTreeMap, sync::Arc};
-use tramline_db::{BoxFuture, Db, DbError, Statement, Tx, UtcMicros, sql, values};
+use tramline_db::{BoxFuture, Db, DbError, Tx, UtcMicros, sql, values};
 use uuid::Uuid;
 
 /// A service's database with its outbox: where units of work begin. Cheap to clone.
@@ -200,18 +200,21 @@ impl OutboxRow {
     }
 }
 
-/// Everything after the marks, in order per stream, at most `limit` rows. Numbers have no gaps, so of no stream can more than the
-/// next `limit` numbers be wanted: that bounds what is read, however much lies there.
-pub(crate) fn outbox_after(marks: &[(StreamId, i64)], limit: i64) -> Statement {
+/// What comes after the marks, in order per stream, at most `limit` rows of each. Numbers have no gaps, so no more than the next
+/// `limit` of a stream can be wanted: that bounds what is read, however much lies there. The order is made here: asked for it, the
+/// planner of PostgreSQL would rather read the whole table in order of its key.
+pub(crate) async fn outbox_after(db: &Db, marks: &[(StreamId, i64)], limit: usize) -> Result<Vec<OutboxRow>, DbError> {
     let marks = marks.iter().map(|(stream, seq)| values![&*stream.channel, stream.partition, *seq]);
-    sql("select o.channel, o.partition_no, o.seq, o.message_id, o.message_key, o.headers, o.payload, o.recorded_at \
+    let text = "select o.channel, o.partition_no, o.seq, o.message_id, o.message_key, o.headers, o.payload, o.recorded_at \
          from rows($1: channel text, partition_no bigint, seq bigint) as mark \
          join outbox as o on o.channel = mark.channel and o.partition_no = mark.partition_no \
-         and o.seq > mark.seq and o.seq <= mark.seq + $2 \
-         order by o.channel, o.partition_no, o.seq \
-         limit $2")
-    .rows(marks)
-    .bind(limit)
+         and o.seq > mark.seq and o.seq <= mark.seq + $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows: Vec<OutboxRow> = db.all(sql(text).rows(marks).bind(limit)).await?;
+    rows.sort_unstable_by(|one, other| {
+        (&one.channel, one.partition_no, one.seq).cmp(&(&other.channel, other.partition_no, other.seq))
+    });
+    Ok(rows)
 }
 
 /// The last number of every stream.

@@ -3,7 +3,7 @@
 use super::{RelaySignal, by_stream, published::PublishedMarks};
 use crate::{
     Batch, Broker, BrokerError, Epochs, Record, StreamId,
-    outbox::{Messaging, OutboxRow, heads, outbox_after},
+    outbox::{Messaging, heads, outbox_after},
 };
 use std::{
     collections::HashMap,
@@ -75,8 +75,7 @@ impl Publisher {
             if marks.is_empty() {
                 return Ok(());
             }
-            let limit = i64::try_from(BATCH_ROWS).unwrap_or(i64::MAX);
-            let rows: Vec<OutboxRow> = self.messaging.db().all(outbox_after(&marks, limit)).await?;
+            let rows = outbox_after(self.messaging.db(), &marks, BATCH_ROWS).await?;
             let count = rows.len();
             let records = rows.into_iter().map(|row| row.into_record(source)).collect::<Result<Vec<_>, DbError>>()?;
             let look_again = self.publish(by_stream(records)).await?;
