@@ -35,15 +35,17 @@ pub(crate) enum Take {
     Column(usize, usize, ColumnType),
 }
 
+/// Where a constant text lies, how long it is, and which engine it is for.
+type TextKey = (*const u8, usize, Dialect);
+
 thread_local! {
-    static KNOWN: RefCell<HashMap<(usize, Dialect), Rc<Translated>>> = RefCell::default();
+    static KNOWN: RefCell<HashMap<TextKey, Rc<Translated>>> = RefCell::default();
 }
 
 /// The text for an engine. Each thread translates a text once.
 pub(crate) fn translated(text: &'static str, dialect: Dialect) -> Rc<Translated> {
-    // Constant texts live for ever, so the address names the text. Two texts can share an address only if one is the
-    // beginning of the other, so its length is taken in too.
-    let key = (text.as_ptr() as usize ^ text.len().rotate_left(48), dialect);
+    // Constant texts live for ever, so address and length name the text.
+    let key = (text.as_ptr(), text.len(), dialect);
     KNOWN.with_borrow_mut(|known| Rc::clone(known.entry(key).or_insert_with(|| Rc::new(translate(text, dialect)))))
 }
 
