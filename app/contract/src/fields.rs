@@ -2,7 +2,7 @@
 //!
 //! A serde derive would stop at the first fault and speak in Rust's terms; a client deserves all of them in its own.
 
-use crate::{FieldError, Money};
+use crate::{FieldError, Money, Version};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -57,6 +57,22 @@ impl<'a> Fields<'a> {
     /// An amount that must be there.
     pub fn money(&mut self, name: &'static str) -> Option<Money> {
         self.required(name, |value| Money::from_json(value).map_err(|error| error.to_string()))
+    }
+
+    /// An amount above zero that must be there.
+    pub fn amount(&mut self, name: &'static str) -> Option<Money> {
+        self.required(name, |value| match Money::from_json(value) {
+            Ok(Money::ZERO) => Err("must be above zero".to_owned()),
+            other => other.map_err(|error| error.to_string()),
+        })
+    }
+
+    /// A version that the caller has seen; may be absent.
+    pub fn optional_version(&mut self, name: &'static str) -> Option<Version> {
+        self.optional(name, |value| match value.as_i64() {
+            Some(number) if number >= Version::FIRST.0 => Ok(Version(number)),
+            _ => Err("must be a version, a whole number from 1".to_owned()),
+        })
     }
 
     /// Adds a fault of a field.

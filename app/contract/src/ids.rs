@@ -54,6 +54,10 @@ id!(
     OrderId
 );
 id!(
+    /// Names a payment for ever; also the idempotency key of recording it.
+    PaymentId
+);
+id!(
     /// Names one run of a saga.
     SagaId
 );

@@ -3,21 +3,25 @@
 //! Pure data that compiles for both sides of the wire. It must not know how either side stores, sends or shows it.
 //! Input is parsed into types here ([`fields`]); past that point a type is proof that the value is good.
 
+mod credit;
 mod customer;
 pub mod fields;
 mod ids;
 pub mod live;
 mod money;
 mod order;
+mod order_changes;
 mod page;
 mod problem;
 mod saga;
 mod version;
 
+pub use credit::{PaymentReference, RecordPayment, SetCreditLimit};
 pub use customer::{CreateCustomer, Customer, CustomerName, CustomerOrders};
-pub use ids::{CustomerId, OrderId, SagaId, uuid_v7};
+pub use ids::{CustomerId, OrderId, PaymentId, SagaId, uuid_v7};
 pub use money::{Money, MoneyError};
 pub use order::{Coordination, CreateOrder, Order, OrderAccepted, OrderState, RejectionReason};
+pub use order_changes::{CancelOrder, ReviseOrder};
 pub use page::{Created, Page, Timestamp};
 pub use problem::{FieldError, Problem};
 pub use saga::{Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};

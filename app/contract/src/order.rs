@@ -136,10 +136,7 @@ impl CreateOrder {
         let mut fields = Fields::of(body)?;
         let id = fields.optional_id("id").map(OrderId);
         let customer_id = fields.id("customerId").map(CustomerId);
-        let total = fields.required("total", |value| match Money::from_json(value) {
-            Ok(Money::ZERO) => Err("must be above zero".to_owned()),
-            other => other.map_err(|error| error.to_string()),
-        });
+        let total = fields.amount("total");
         let coordination = fields
             .optional("coordination", |value| match value.as_str() {
                 Some("orchestration") => Ok(Coordination::Orchestration),

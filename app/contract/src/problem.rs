@@ -1,5 +1,6 @@
 //! What went wrong, as a client reads it (RFC 9457).
 
+use crate::{OrderState, SagaId, Version};
 use serde::{Deserialize, Serialize};
 
 /// One field of the input that cannot be taken.
@@ -30,6 +31,12 @@ pub struct Problem {
     /// The fields at fault, when the input is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// The saga that holds what should be changed, with `order-locked`.
+    #[serde(rename = "lockedBy", default, skip_serializing_if = "Option::is_none")]
+    pub locked_by: Option<SagaId>,
+    /// The version that the aggregate has by now, with `version-conflict`.
+    #[serde(rename = "currentVersion", default, skip_serializing_if = "Option::is_none")]
+    pub current_version: Option<Version>,
 }
 
 impl Problem {
@@ -43,6 +50,8 @@ impl Problem {
             detail: detail.into(),
             code: code.to_owned(),
             errors: Vec::new(),
+            locked_by: None,
+            current_version: None,
         }
     }
 
@@ -71,6 +80,35 @@ impl Problem {
         )
     }
 
+    /// 409: somebody else changed it since the caller looked.
+    #[must_use]
+    pub fn version_conflict(current: Version) -> Self {
+        let detail = format!("It has version {current} by now. Read it again, then decide.");
+        let problem = Self::new(409, "version-conflict", "It has changed meanwhile", detail);
+        Self { current_version: Some(current), ..problem }
+    }
+
+    /// 409: a saga holds the order; its semantic lock.
+    #[must_use]
+    pub fn order_locked(locked_by: Option<SagaId>) -> Self {
+        let detail = "A saga is changing the order. Try again once it has ended.";
+        Self { locked_by, ..Self::new(409, "order-locked", "The order is being changed", detail) }
+    }
+
+    /// 409: nothing is left to cancel.
+    #[must_use]
+    pub fn order_not_cancellable(state: OrderState) -> Self {
+        let detail = format!("The order is {} and holds no credit.", state.as_str());
+        Self::new(409, "order-not-cancellable", "The order cannot be cancelled", detail)
+    }
+
+    /// 409: the order has come to its end.
+    #[must_use]
+    pub fn order_not_revisable(state: OrderState) -> Self {
+        let detail = format!("The order is {}. Place a new one.", state.as_str());
+        Self::new(409, "order-not-revisable", "The order cannot be revised", detail)
+    }
+
     /// 500: our fault. The cause is in the server's log, never here.
     #[must_use]
     pub fn internal() -> Self {
@@ -86,5 +124,26 @@ impl Problem {
     #[must_use]
     pub fn unavailable() -> Self {
         Self::new(503, "unavailable", "Not available now", "A service is not answering. Try again with the same id.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{json, to_value};
+    use uuid::Uuid;
+
+    #[test]
+    fn a_conflict_says_what_a_program_needs_to_go_on() {
+        let saga = SagaId(Uuid::from_u128(7));
+        let locked = to_value(Problem::order_locked(Some(saga))).expect("it is JSON");
+        assert_eq!((&locked["code"], &locked["lockedBy"]), (&json!("order-locked"), &json!(saga)));
+        let stale = to_value(Problem::version_conflict(Version(4))).expect("it is JSON");
+        assert_eq!((&stale["code"], &stale["currentVersion"]), (&json!("version-conflict"), &json!(4)));
+        assert_eq!(stale.get("lockedBy"), None);
+        assert_eq!(
+            Problem::order_not_cancellable(OrderState::Rejected).detail,
+            "The order is REJECTED and holds no credit."
+        );
     }
 }
