@@ -13,9 +13,17 @@ use std::{
     time::Duration,
 };
 
-/// Starts the program, tells its number, and kills it when the input ends, unless a line says before that it is gone: its number
-/// may be somebody else's then. Only the program keeps the output open.
-const KEEPER: &str = r#"exec 3<&0; "$@" </dev/null 3<&- & server=$!; echo "$server"; exec >&-; read -r line <&3 || kill -9 "$server"; wait"#;
+/// Starts the program and kills it when the input ends, unless a line says before that it is gone: its number may be somebody
+/// else's then. Only the program keeps the output open.
+///
+/// The process tells its number itself and only then becomes the program: told by the shell that started it, the number could
+/// come after what the program says first.
+const KEEPER: &str = r#"exec 3<&0
+sh -c 'echo "$$"; exec "$@"' start "$@" </dev/null 3<&- &
+server=$!
+exec >&-
+read -r line <&3 || kill -9 "$server"
+wait"#;
 /// How a server says where it listens.
 const READY: &str = "is ready at http://";
 /// How long a process that was killed may take to be gone.
@@ -67,7 +75,7 @@ impl Process {
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn().expect("a shell starts");
         let mut output = BufReader::new(keeper.stdout.take().expect("it has an output"));
         let mut id = String::new();
-        output.read_line(&mut id).expect("the shell tells the number");
+        output.read_line(&mut id).expect("the process tells its number");
         let seen = Arc::<Mutex<Seen>>::default();
         let shared = Arc::clone(&seen);
         std::thread::spawn(move || listen(output, &shared));
@@ -151,5 +159,44 @@ impl Drop for Process {
         }
         // The shell has killed the program then; whether it can be awaited changes nothing.
         let _ = self.keeper.wait();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As many at once as no machine has processors for.
+    const PROGRAMS: usize = 100;
+    /// How long a busy machine may take to start them all.
+    const START_MAX: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_program_that_speaks_at_once_is_heard_on_a_busy_machine() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let log = folder.path().join("log");
+        let start = |number: usize| {
+            let address = format!("127.0.0.1:{number}");
+            // It shows its number too, and stays until it is killed.
+            let words = ["-c", r#"echo "is ready at http://$1 as $$"; exec sleep 600"#, "program", &address];
+            Process::start("sh", &words, &[], &log)
+        };
+        let programs: Vec<Process> = std::thread::scope(|scope| {
+            let starting: Vec<_> = (0..PROGRAMS).map(|number| scope.spawn(move || start(number))).collect();
+            starting.into_iter().map(|program| program.join().expect("it starts")).collect()
+        });
+        let watch = Stopwatch::start();
+        for (number, program) in programs.iter().enumerate() {
+            while program.address().is_none() {
+                assert!(
+                    watch.elapsed() < START_MAX,
+                    "program {number} was not heard, and its number is {}",
+                    program.id
+                );
+                std::thread::sleep(LOOK_EVERY);
+            }
+            assert_eq!(program.address(), Some(format!("127.0.0.1:{number} as {}", program.id)));
+        }
+        programs.into_iter().for_each(Process::kill);
     }
 }
