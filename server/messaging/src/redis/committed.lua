@@ -2,8 +2,8 @@
 -- trimmings, seconds after which a silent group is forgotten. Answers {head, started again}.
 local group, seq, reserve = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local now = tonumber(redis.call('TIME')[1])
-local before = tonumber(string.match(redis.call('HGET', groups, group) or '', '^(%d+) %d+$') or 0)
-seq = math.max(seq, before)
+-- Also when it is lower than before: the group's own store is the truth, and may have been lost or restored. Not to believe
+-- it would leave the group waiting for ever for what everybody else has and the log has no longer.
 put(group, seq)
 local head, base, whole = extent()
 if not whole or seq < base then

@@ -34,7 +34,7 @@ async fn a_stream_is_trimmed_at_the_slowest_group_and_no_further() {
         let left = length(&server).await;
         assert!((3_000..=3_200).contains(&left), "2,000 that it lacks, and 1,000 in reserve: {left}");
         committed(&broker, "slow", 2_000).await;
-        assert_eq!(length(&server).await, left, "nobody goes back");
+        assert_eq!(length(&server).await, left, "what is there it may read again");
         position.1 = 2_500;
         read_to(&mut *slow, &mut position, 5_000).await;
 
@@ -61,6 +61,30 @@ async fn a_group_that_comes_late_gets_what_was_trimmed() {
         read_to(&mut *late, &mut (stream(0), 0), 3_010).await;
         committed(&broker, "quick", 3_010).await;
         assert_eq!(length(&server).await, 3_010, "it is kept until the late group has it");
+        relay.abort();
+    }
+}
+
+/// The group's store was restored from a copy while the process went on. The log is whole and ends where every group stood, so
+/// a read finds no hole: only what the group says of itself tells that something is missing.
+#[tokio::test]
+async fn a_group_that_goes_back_is_believed_and_gets_what_it_lost() {
+    for options in [ALONE, CLUSTER] {
+        let Some(server) = PrivateRedis::start_with(options).await else { return };
+        let broker = broker(&server);
+        fill(&broker, 1, 0, 100).await;
+        let mut ear = broker.subscribe("only", &[(SOURCE, CHANNEL)]);
+        read_to(&mut *ear, &mut (stream(0), 0), 100).await;
+        committed(&broker, "only", 100).await;
+        // Redis lost the records, and knows that nobody needs them: it begins again at 100, with nothing.
+        server.ask(&["DEL", LOG]).await;
+        fill(&broker, 1, 0, 100).await;
+        assert_eq!(length(&server).await, 0);
+
+        committed(&broker, "only", 60).await;
+        assert_eq!(broker.heads(&[stream(0)]).await.expect("it is reached"), [60], "the relay is told where to begin");
+        let relay = tokio::spawn(keep_filled(broker.clone(), 0, 101));
+        read_to(&mut *ear, &mut (stream(0), 60), 101).await;
         relay.abort();
     }
 }
