@@ -1,8 +1,8 @@
 //! A database as its owner holds it: units of work go to the writer, reads to a pool.
 
 use crate::{
-    BoxFuture, Clock, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tail, TailError, Tx,
-    UtcMicros, postgres::PostgresDb, sql, sqlite::SqliteDb,
+    BoxFuture, Clock, CommitFates, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tail,
+    TailError, Tx, UtcMicros, memory::MemoryDb, postgres::PostgresDb, sql, sqlite::SqliteDb,
 };
 use std::{
     path::{Path, PathBuf},
@@ -56,6 +56,7 @@ pub struct Db {
 enum Engine {
     Sqlite(SqliteDb),
     Postgres(PostgresDb),
+    Memory(MemoryDb),
 }
 
 /// Where a database is.
@@ -140,6 +141,23 @@ impl Db {
         Ok(Self { name, engine: Engine::Postgres(postgres), clock, ids, counters })
     }
 
+    /// Opens a database in memory that runs on the thread of whoever calls and never waits, for simulations: `fates` says
+    /// what becomes of each commit. It is SQLite, and is gone when its last clone is dropped.
+    ///
+    /// # Errors
+    /// When a migration is refused.
+    pub fn in_memory(
+        name: &'static str,
+        migrations: &[Migration],
+        fates: Arc<dyn CommitFates>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Self, DbError> {
+        let counters = Arc::new(Counters::default());
+        let memory = MemoryDb::open(name, migrations, fates, Arc::clone(&counters))?;
+        Ok(Self { name, engine: Engine::Memory(memory), clock, ids, counters })
+    }
+
     /// Takes the database for this process alone, as long as the answer lives. `None`: another process has it. A SQLite
     /// file is kept by a lock on its folder instead.
     ///
@@ -147,7 +165,7 @@ impl Db {
     /// When the database fails.
     pub async fn claim(&self) -> Result<Option<ExclusiveUse>, DbError> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(Some(ExclusiveUse::nothing_to_hold())),
+            Engine::Sqlite(_) | Engine::Memory(_) => Ok(Some(ExclusiveUse::nothing_to_hold())),
             Engine::Postgres(postgres) => postgres.claim(self.name).await,
         }
     }
@@ -158,7 +176,7 @@ impl Db {
     /// Says whether it can ever work, and whether another process follows now.
     pub async fn tail(&self, table: &'static str) -> Result<Tail, TailError> {
         match &self.engine {
-            Engine::Sqlite(_) => {
+            Engine::Sqlite(_) | Engine::Memory(_) => {
                 Err(TailError::NotOffered("SQLite has no log to follow; use --relay polling".to_owned()))
             }
             Engine::Postgres(postgres) => postgres.tail(table).await,
@@ -171,7 +189,7 @@ impl Db {
     /// When the database fails.
     pub async fn forget_tail(&self) -> Result<(), DbError> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(()),
+            Engine::Sqlite(_) | Engine::Memory(_) => Ok(()),
             Engine::Postgres(postgres) => postgres.forget_tail().await,
         }
     }
@@ -182,7 +200,7 @@ impl Db {
     /// When the database fails.
     pub async fn tail_lag(&self) -> Result<Option<i64>, DbError> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
+            Engine::Sqlite(_) | Engine::Memory(_) => Ok(None),
             Engine::Postgres(postgres) => postgres.tail_lag().await,
         }
     }
@@ -241,6 +259,7 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write_then(work, after).await,
             Engine::Postgres(postgres) => postgres.write_then(Arc::clone(&self.counters), work, after).await,
+            Engine::Memory(memory) => memory.write_then(&self.counters, work, after),
         }
     }
 
@@ -253,6 +272,7 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.all(statement).await,
             Engine::Postgres(postgres) => postgres.all(statement).await,
+            Engine::Memory(memory) => memory.all(&statement),
         }
     }
 
@@ -274,6 +294,7 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.close().await,
             Engine::Postgres(postgres) => postgres.close(),
+            Engine::Memory(_) => {}
         }
     }
 }

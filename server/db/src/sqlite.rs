@@ -28,7 +28,7 @@ const QUEUE_MAX: usize = 1_024;
 /// Readers beside the writer.
 const READERS: usize = 4;
 /// Prepared statements kept per connection: more than the program has.
-const STATEMENTS: usize = 256;
+pub(crate) const STATEMENTS: usize = 256;
 /// How long a lock of another process, such as a backup, is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

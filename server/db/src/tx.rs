@@ -76,6 +76,14 @@ impl Tx {
         Ok(UtcMicros(row.map_or(0, |(now,)| now)))
     }
 
+    /// Runs a query where nothing waits: on SQLite.
+    pub(crate) fn all_at_once<R: Record>(&self, statement: &Statement) -> Result<Vec<R>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(connection) => sqlite::all(connection, statement),
+            Engine::Postgres(_) => Err(DbError::Abandoned),
+        }
+    }
+
     /// Runs a statement that steers a SQLite transaction: begin, savepoint, commit.
     pub(crate) fn control(&mut self, text: &'static str) -> Result<(), DbError> {
         self.counters.count_statement();
