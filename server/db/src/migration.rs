@@ -15,7 +15,8 @@ pub struct Migration {
     pub version: i64,
     /// What it is for.
     pub description: &'static str,
-    /// The text, for both engines: types are `bigint`, `text` and `uuid`. PostgreSQL reads it without `without rowid`.
+    /// The text, for both engines: types are `bigint`, `text` and `uuid`. PostgreSQL reads it without `without rowid`, and
+    /// nothing of a text that begins with `-- only sqlite`.
     pub sql: &'static str,
 }
 

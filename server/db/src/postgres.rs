@@ -5,7 +5,7 @@
 
 use crate::{
     BoxFuture, Counters, DbError, Durability, Migration, Record, Row, Statement, Tx, Value,
-    dialect::{ColumnType, Dialect, Take, translated},
+    dialect::{ColumnType, Dialect, FewRows, Take, translated},
     migration::migrate_postgres,
     statement::Bound,
     tail::{self, Tail, TailError},
@@ -236,7 +236,7 @@ struct Arguments {
 
 impl Arguments {
     fn of(statement: &Statement) -> Result<Self, DbError> {
-        let translated = translated(statement.text, Dialect::Postgres);
+        let translated = translated(statement.text, Dialect::Postgres, FewRows::default());
         let (mut types, mut values) = (Vec::with_capacity(translated.takes.len()), Vec::new());
         for take in &translated.takes {
             let (kind, value) = argument(statement, *take).ok_or_else(|| DbError::unbound(statement.text))?;
@@ -278,6 +278,6 @@ fn argument(statement: &Statement, take: Take) -> Option<(Type, Box<dyn ToSql + 
                 }
             }
         }
-        Take::List(..) => None,
+        Take::List(..) | Take::Cell(..) => None,
     }
 }

@@ -5,14 +5,13 @@
 //! commits once. Callers hear of success only after the commit (group commit, as in DeWitt et al., SIGMOD 1984).
 //! Statements run on that thread without a switch between threads, so a unit of work costs microseconds.
 
-use crate::{
-    BoxFuture, Counters, DbError, Migration, Record, Row, Statement, Tx, Value,
-    dialect::{Dialect, Take, Translated, translated},
-    migration::migrate_sqlite,
-    statement::Bound,
-};
+mod prepared;
+
+pub(crate) use prepared::{all, execute};
+
+use crate::{BoxFuture, Counters, DbError, Migration, Record, Statement, Tx, migration::migrate_sqlite};
 use futures_util::FutureExt as _;
-use rusqlite::{Connection, OpenFlags, config::DbConfig, types::ToSqlOutput};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
@@ -28,7 +27,7 @@ const QUEUE_MAX: usize = 1_024;
 /// Readers beside the writer.
 const READERS: usize = 4;
 /// Prepared statements kept per connection: more than the program has.
-pub(crate) const STATEMENTS: usize = 256;
+pub(crate) const STATEMENTS: usize = 512;
 /// How long a lock of another process, such as a backup, is waited for.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -175,73 +174,6 @@ fn tune(connection: &Connection) -> Result<(), DbError> {
     // Plans must not depend on bound values: otherwise many a statement is prepared anew for each of its values.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
-}
-
-pub(crate) fn execute(connection: &Connection, statement: &Statement) -> Result<u64, DbError> {
-    let translated = translated(statement.text, Dialect::Sqlite);
-    let mut prepared = connection.prepare_cached(&translated.text)?;
-    bind(&mut prepared, statement, &translated)?;
-    Ok(prepared.raw_execute()? as u64)
-}
-
-pub(crate) fn all<R: Record>(connection: &Connection, statement: &Statement) -> Result<Vec<R>, DbError> {
-    let translated = translated(statement.text, Dialect::Sqlite);
-    let mut prepared = connection.prepare_cached(&translated.text)?;
-    bind(&mut prepared, statement, &translated)?;
-    let mut rows = prepared.raw_query();
-    let mut records = Vec::new();
-    while let Some(row) = rows.next()? {
-        records.push(R::read(&Row::sqlite(row))?);
-    }
-    Ok(records)
-}
-
-/// Gives each `$n` the n-th value. To SQLite `$2` is a name, whose place is that of its first use in the text.
-fn bind(prepared: &mut rusqlite::Statement<'_>, statement: &Statement, translated: &Translated) -> Result<(), DbError> {
-    for place in 1..=prepared.parameter_count() {
-        let number: Option<usize> =
-            prepared.parameter_name(place).and_then(|name| name.strip_prefix('$')?.parse().ok());
-        let index = number.and_then(|number| number.checked_sub(1)).ok_or_else(|| DbError::unbound(statement.text))?;
-        match (statement.bound.get(index), translated.takes.get(index)) {
-            (Some(Bound::One(value)), Some(Take::Value(_))) => prepared.raw_bind_parameter(place, value)?,
-            (Some(Bound::Rows(rows)), Some(Take::List(_, columns))) => {
-                prepared.raw_bind_parameter(
-                    place,
-                    json_rows(rows, *columns).ok_or_else(|| DbError::unbound(statement.text))?,
-                )?;
-            }
-            _ => return Err(DbError::unbound(statement.text)),
-        }
-    }
-    Ok(())
-}
-
-/// Rows as SQLite reads them with `json_each`. `None` when a row has another number of columns.
-fn json_rows(rows: &[Vec<Value>], columns: usize) -> Option<String> {
-    let fits = rows.iter().all(|row| row.len() == columns);
-    let rows = rows.iter().map(|row| {
-        serde_json::Value::Array(
-            row.iter()
-                .map(|value| match value {
-                    Value::Int(value) => serde_json::json!(value),
-                    Value::Text(value) => serde_json::json!(value),
-                    Value::Uuid(value) => serde_json::json!(value.map(|id| id.simple().to_string())),
-                })
-                .collect(),
-        )
-    });
-    let json = serde_json::Value::Array(rows.collect()).to_string();
-    fits.then_some(json)
-}
-
-impl rusqlite::ToSql for Value {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        match self {
-            Self::Int(value) => value.to_sql(),
-            Self::Text(value) => value.to_sql(),
-            Self::Uuid(value) => value.to_sql(),
-        }
-    }
 }
 
 /// Runs units of work until it is told to stop or nobody can send any more.

@@ -92,4 +92,61 @@ create table lease_member (
 alter table consumer_offset add column epoch bigint not null default 0;
 ",
     },
+    Migration {
+        version: 109,
+        description: "messaging: outbox in order of arrival",
+        sql: "-- only sqlite
+-- Sorted by stream, each message changed a page of its own among pages full of payload. In order of arrival they share the last
+-- page, and only short entries of the index lie apart.
+create table outbox_by_arrival (
+    channel text not null,
+    partition_no bigint not null,
+    seq bigint not null,
+    message_id uuid not null,
+    message_key uuid not null,
+    headers text not null,
+    payload text not null,
+    recorded_at bigint not null
+);
+insert into outbox_by_arrival select channel, partition_no, seq, message_id, message_key, headers, payload, recorded_at from outbox;
+drop table outbox;
+alter table outbox_by_arrival rename to outbox;
+create unique index outbox_place on outbox (channel, partition_no, seq);
+",
+    },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::MIGRATIONS;
+    use std::{path::Path, sync::Arc};
+    use tramline_db::{Address, Db, Durability, Migration, SystemClock, SystemIds, sql};
+    use uuid::Uuid;
+
+    async fn open(folder: &Path, migrations: &[Migration]) -> Db {
+        let address = Address::parse(&tramline_testing::store_address(folder, "letters")).expect("it reads");
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
+        Db::open("letters", &address, Durability::Full, migrations, clock, ids).await.expect("it opens")
+    }
+
+    #[tokio::test]
+    async fn an_outbox_of_an_earlier_schema_keeps_its_rows() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let earlier: Vec<_> = MIGRATIONS.iter().copied().filter(|step| step.version <= 101).collect();
+        let db = open(folder.path(), &earlier).await;
+        for seq in 1..=3_i64 {
+            let insert =
+                sql("insert into outbox (channel, partition_no, seq, message_id, message_key, headers, payload, \
+                 recorded_at) values ('letters', 0, $1, $2, $2, '{}', '{}', 0)");
+            let inserted = db.write::<_, tramline_db::DbError, _>(move |tx| {
+                Box::pin(async move { tx.execute(insert.bind(seq).bind(Uuid::nil())).await })
+            });
+            inserted.await.expect("it is inserted");
+        }
+        db.close().await;
+        let db = open(folder.path(), MIGRATIONS).await;
+        let rows: Vec<(i64,)> = db.all(sql("select seq from outbox order by seq")).await.expect("the outbox is there");
+        assert_eq!(rows, [(1,), (2,), (3,)]);
+        db.close().await;
+    }
+}

@@ -3,10 +3,11 @@
 use tramline_db::Migration;
 
 /// Run these in every database that orchestrates sagas.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    version: 200,
-    description: "sagas: instances and log",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 200,
+        description: "sagas: instances and log",
+        sql: "
 -- A run of a saga. `phase` and `step_no` are the state machine's; `pending_command` is the one whose reply is awaited.
 create table saga_instance (
     saga_id uuid not null primary key,
@@ -39,4 +40,27 @@ create table saga_log (
     primary key (saga_id, entry_no)
 ) without rowid;
 ",
-}];
+    },
+    Migration {
+        version: 202,
+        description: "sagas: log in order of arrival",
+        sql: "-- only sqlite
+-- As for the outbox: what is appended lies together, and only the index is in order of sagas.
+create table saga_log_by_arrival (
+    saga_id uuid not null,
+    entry_no bigint not null,
+    kind text not null,
+    channel text not null,
+    message_id uuid not null,
+    headers text not null,
+    payload text not null,
+    recorded_at bigint not null
+);
+insert into saga_log_by_arrival
+    select saga_id, entry_no, kind, channel, message_id, headers, payload, recorded_at from saga_log;
+drop table saga_log;
+alter table saga_log_by_arrival rename to saga_log;
+create unique index saga_log_place on saga_log (saga_id, entry_no);
+",
+    },
+];
