@@ -4,8 +4,8 @@
 //! tried one by one; one that keeps failing is parked together with the later ones of its key, and the other keys go on.
 
 use crate::{
-    Batch, Broker, Channel, Effects, Epochs, Move, Ownership, PARTITIONS, Position, Record, StreamId, Subscription,
-    Unhandled, UnitOfWork,
+    Batch, Broker, Channel, Effects, Epochs, HandlerError, Move, Ownership, PARTITIONS, Position, Record, StreamId,
+    Subscription, Unhandled,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -14,7 +14,7 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tramline_db::{BoxFuture, DbError};
+use tramline_db::DbError;
 use uuid::Uuid;
 
 /// Messages per transaction: enough to share the commit, few enough that a failure repeats little.
@@ -27,57 +27,6 @@ const BACKOFF_MAX: Duration = Duration::from_secs(5);
 const RETRY_READ_MAX: Duration = Duration::from_secs(1);
 /// How often the broker is told how far the group has come, and the store asked whether it still is where we believe.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Why a message was not handled.
-#[derive(Debug, thiserror::Error)]
-pub enum HandlerError {
-    /// It may work later: tried again, with growing waits, then parked.
-    #[error("{0}")]
-    Transient(String),
-    /// It can never work (an unknown kind, a body that does not read): parked at once.
-    #[error("{0}")]
-    Permanent(String),
-    /// The offset stands elsewhere, or the stream has a newer owner: nothing is wrong with the message.
-    #[error("the offset stands elsewhere")]
-    Moved,
-    /// A store other than a database failed.
-    #[error("the store failed: {0}")]
-    Store(String),
-    /// The database failed.
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-impl HandlerError {
-    /// Whether the cause is a store that may answer in a moment.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Db(error) => error.may_pass(),
-            Self::Moved | Self::Store(_) => true,
-            Self::Transient(_) | Self::Permanent(_) => false,
-        }
-    }
-}
-
-/// What a consumer group does with messages. Must bear repetition of a message that was re-sent with a new number.
-pub trait Handler: Send + Sync + 'static {
-    /// What is left to do once the transaction has committed.
-    type Effect: Send + 'static;
-
-    /// Applies a batch in the unit of work: each stream's messages in order. An error undoes the whole batch.
-    ///
-    /// # Errors
-    /// Says whether to try again.
-    fn handle<'a>(
-        &'a self,
-        work: &'a mut UnitOfWork<'_>,
-        batch: &'a [Arc<Record>],
-    ) -> BoxFuture<'a, Result<Self::Effect, HandlerError>>;
-
-    /// Called after the commit: tell others in the process. A crash may come between, so never rely on it for state.
-    fn committed(&self, effect: Self::Effect);
-}
 
 /// Reads channels for a group and brings what they carry to its [`Effects`].
 pub struct Consumer<E> {
@@ -93,6 +42,7 @@ pub struct Consumer<E> {
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (u32, Instant)>,
+    rest: Duration,
 }
 
 enum Turn {
@@ -127,7 +77,15 @@ impl<E: Effects> Consumer<E> {
             positions: HashMap::new(),
             parked: HashSet::new(),
             failing: HashMap::new(),
+            rest: Duration::ZERO,
         }
+    }
+
+    /// Rests this long after each batch that was not full, so that messages gather: for effects that nobody waits for.
+    #[must_use]
+    pub const fn resting(mut self, rest: Duration) -> Self {
+        self.rest = rest;
+        self
     }
 
     /// Consumes until told to stop; a transaction in progress is finished first.
@@ -143,7 +101,14 @@ impl<E: Effects> Consumer<E> {
                 Turn::Owned => {}
                 Turn::Report => self.report().await,
                 Turn::Retry => self.retry().await,
-                Turn::News(batches) => self.take(batches).await,
+                Turn::News(batches) => {
+                    let full = batches.iter().map(|(_, records)| records.len()).sum::<usize>() >= BATCH_MESSAGES;
+                    self.take(batches).await;
+                    if !full && !self.rest.is_zero() {
+                        // A lease that ends meanwhile is noticed by the next batch at the latest: its epoch is older.
+                        shutdown.run_until_cancelled(tokio::time::sleep(self.rest)).await;
+                    }
+                }
                 Turn::Broken => tokio::time::sleep(BACKOFF_FIRST).await,
             }
         }

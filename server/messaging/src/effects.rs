@@ -92,6 +92,33 @@ impl<H: Handler> Transactional<H> {
     pub const fn new(group: &'static str, messaging: Messaging, handler: Arc<H>) -> Self {
         Self { group, messaging, handler }
     }
+
+    /// As [`Effects::apply`], with effects that are not made of messages: what somebody else has made of them already.
+    ///
+    /// # Errors
+    /// Says whether to try again.
+    pub async fn apply_with<T, F>(
+        &self,
+        traceparent: Option<String>,
+        moves: &[Move],
+        effect: F,
+    ) -> Result<T, HandlerError>
+    where
+        T: Send + 'static,
+        F: for<'a, 't> FnOnce(&'a mut UnitOfWork<'t>) -> BoxFuture<'a, Result<T, HandlerError>> + Send + 'static,
+    {
+        let (rows, count, group) = (move_rows(moves), moves.len(), self.group);
+        let applied = self.messaging.transact::<_, HandlerError, _>(traceparent, move |work| {
+            Box::pin(async move {
+                let effect = effect(work).await?;
+                if count > 0 {
+                    move_offsets(work, group, rows, count).await?;
+                }
+                Ok(effect)
+            })
+        });
+        applied.await
+    }
 }
 
 impl<H: Handler> Effects for Transactional<H> {
@@ -137,16 +164,12 @@ impl<H: Handler> Effects for Transactional<H> {
         batch: &'a [Arc<Record>],
     ) -> BoxFuture<'a, Result<H::Effect, HandlerError>> {
         let traceparent = batch.first().and_then(|record| record.headers.traceparent.clone());
-        let (handler, group, batch) = (Arc::clone(&self.handler), self.group, batch.to_vec());
-        let (rows, count) = (move_rows(moves), moves.len());
-        let applied = self.messaging.transact::<_, HandlerError, _>(traceparent, move |work| {
-            Box::pin(async move {
-                let effect = handler.handle(work, &batch).await?;
-                move_offsets(work, group, rows, count).await?;
-                Ok(effect)
-            })
-        });
-        Box::pin(applied)
+        let (handler, batch) = (Arc::clone(&self.handler), batch.to_vec());
+        Box::pin(
+            self.apply_with(traceparent, moves, move |work| {
+                Box::pin(async move { handler.handle(work, &batch).await })
+            }),
+        )
     }
 
     fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>> {

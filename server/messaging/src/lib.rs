@@ -12,6 +12,7 @@ mod broker;
 mod consumer;
 mod effects;
 mod embedded;
+mod handler;
 pub mod invariants;
 mod lease;
 mod message;
@@ -20,18 +21,21 @@ mod ownership;
 mod parking;
 mod redis;
 mod relay;
+mod replay;
 mod schema;
 
 pub use broker::{Broker, BrokerError, Publication, Published, Subscription};
-pub use consumer::{Consumer, Handler, HandlerError};
+pub use consumer::Consumer;
 pub use effects::{Effects, Move, Transactional, Unhandled};
 pub use embedded::EmbeddedBroker;
+pub use handler::{Handler, HandlerError};
 pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, partition_of};
 pub use outbox::{Messaging, UnitOfWork};
 pub use ownership::{Appetite, Epochs, LEASE, Ownership, Sharing};
 pub use parking::Parked;
 pub use redis::RedisBroker;
 pub use relay::{LogRelay, RELAY_TASK, Relay};
+pub use replay::{forget_offsets, outbox_heads, read_outbox, take_over_offsets};
 pub use schema::MIGRATIONS;
 
 /// Partitions of every channel. Fixed when a database is made: the keys of a stream may not move to another.
