@@ -59,6 +59,15 @@ enum Engine {
     Memory(MemoryDb),
 }
 
+/// Which engine a database has, for the few statements that one text cannot serve: full-text search, locks of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineKind {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
 /// Where a database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
@@ -202,6 +211,15 @@ impl Db {
         match &self.engine {
             Engine::Sqlite(_) | Engine::Memory(_) => Ok(None),
             Engine::Postgres(postgres) => postgres.tail_lag().await,
+        }
+    }
+
+    /// Which engine it has.
+    #[must_use]
+    pub const fn engine(&self) -> EngineKind {
+        match &self.engine {
+            Engine::Sqlite(_) | Engine::Memory(_) => EngineKind::Sqlite,
+            Engine::Postgres(_) => EngineKind::Postgres,
         }
     }
 

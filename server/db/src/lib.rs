@@ -18,7 +18,7 @@ mod tail;
 mod tx;
 
 pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
-pub use database::{Address, Counters, Db};
+pub use database::{Address, Counters, Db, EngineKind};
 pub use error::DbError;
 pub use memory::{CommitFate, CommitFates, EveryCommitStands};
 pub use migration::Migration;

@@ -1,6 +1,6 @@
 //! A transaction in progress.
 
-use crate::{Counters, DbError, Record, Row, Statement, UtcMicros, postgres::Session, sql, sqlite};
+use crate::{Counters, DbError, EngineKind, Record, Row, Statement, UtcMicros, postgres::Session, sql, sqlite};
 use std::sync::Arc;
 
 /// A transaction of whichever engine the database has. Only the owner of the unit of work commits it.
@@ -26,6 +26,15 @@ impl Tx {
 
     pub(crate) const fn postgres(session: Session, counters: Arc<Counters>) -> Self {
         Self { engine: Engine::Postgres(session), counters }
+    }
+
+    /// Which engine it runs on.
+    #[must_use]
+    pub const fn engine(&self) -> EngineKind {
+        match &self.engine {
+            Engine::Sqlite(_) => EngineKind::Sqlite,
+            Engine::Postgres(_) => EngineKind::Postgres,
+        }
     }
 
     /// Runs a statement and tells how many rows it changed.
