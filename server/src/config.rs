@@ -63,6 +63,8 @@ pub(crate) struct Stores {
     pub(crate) customers: Address,
     pub(crate) orders: Address,
     pub(crate) history: Address,
+    /// The search view: beside the other one, in a file or schema of its own.
+    pub(crate) search: Address,
     pub(crate) redis: Option<RedisAddress>,
 }
 
@@ -152,10 +154,15 @@ impl Stores {
             "--redis-prefix takes letters, digits, dots, dashes and underscores"
         );
         let redis = flags.redis.or(file.redis.take()).map(|url| RedisAddress { url, prefix });
+        let history = address(flags.history_database.or(file.history_database.take()), HISTORY)?;
         Ok(Self {
             customers: address(flags.customers_database.or(file.customers_database.take()), CUSTOMERS)?,
             orders: address(flags.orders_database.or(file.orders_database.take()), ORDERS)?,
-            history: address(flags.history_database.or(file.history_database.take()), HISTORY)?,
+            search: match &history {
+                Address::Sqlite(file) => Address::Sqlite(file.with_file_name("search.db")),
+                server @ Address::Postgres(_) => server.clone(),
+            },
+            history,
             data,
             redis,
         })

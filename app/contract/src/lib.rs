@@ -14,6 +14,7 @@ mod order_changes;
 mod page;
 mod problem;
 mod saga;
+mod search;
 mod version;
 
 pub use credit::{PaymentReference, RecordPayment, SetCreditLimit};
@@ -25,4 +26,5 @@ pub use order_changes::{CancelOrder, ReviseOrder};
 pub use page::{Created, Page, Timestamp};
 pub use problem::{FieldError, Problem};
 pub use saga::{Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};
+pub use search::SearchHit;
 pub use version::Version;

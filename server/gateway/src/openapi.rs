@@ -30,6 +30,7 @@ use utoipa::{Modify, OpenApi};
         crate::routes::show_order,
         crate::routes::list_sagas,
         crate::routes::show_saga,
+        crate::routes::search,
         crate::routes::open_socket,
         crate::routes::health,
         crate::routes::readiness,

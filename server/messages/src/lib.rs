@@ -17,6 +17,8 @@ pub mod services {
     pub const ORDERS: &str = "orders";
     /// The CQRS view.
     pub const HISTORY: &str = "history";
+    /// The search view, a part of the history service with a database of its own.
+    pub const SEARCH: &str = "search";
 }
 
 /// Where messages go. Event channels are named after their aggregate.

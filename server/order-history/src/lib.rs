@@ -13,6 +13,7 @@ mod projection;
 mod projector;
 mod routes;
 mod schema;
+mod search;
 mod store;
 mod view;
 
@@ -20,9 +21,10 @@ pub use projection::{Changes, project};
 pub use projector::{Projector, Told};
 pub use routes::routes;
 pub use schema::migrations;
+pub use search::{SEARCH_GROUP, Search, SearchProjector, SearchRebuild, search_migrations, search_routes};
 pub use store::{
-    RedisView, SqlView, ViewCustomer, ViewError, ViewOrder, ViewStore, read_offsets, read_view,
-    redis::{Rebuild, RedisProjector, Swap},
+    RedisView, SqlView, Swap, ViewCustomer, ViewError, ViewOrder, ViewStore, read_offsets, read_view,
+    redis::{Rebuild, RedisProjector},
 };
 pub use view::History;
 

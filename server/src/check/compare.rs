@@ -1,7 +1,7 @@
 //! Two services' words about the same thing, side by side. Pure.
 
 use std::collections::HashMap;
-use tramline_contract::{CustomerId, OrderId, OrderState};
+use tramline_contract::{CustomerId, OrderId, OrderState, SearchHit, Timestamp, Version};
 use tramline_customers::invariants::Replayed;
 use tramline_order_history::{ViewCustomer, ViewOrder};
 use tramline_orders::invariants::Truth;
@@ -107,6 +107,48 @@ pub(super) fn orders(truth: &[(OrderId, Truth)], view: &[ViewOrder]) -> Vec<Stri
     wrong
 }
 
+/// The search view finds every customer and order, and says of each what is true.
+pub(super) fn search(truth: &[(OrderId, Truth)], accounts: &Accounts, hits: &[SearchHit]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut missing: HashMap<uuid::Uuid, &str> = accounts.keys().map(|id| (id.0, "customer")).collect();
+    missing.extend(truth.iter().map(|(id, _)| (id.0, "order")));
+    let orders: HashMap<_, _> = truth.iter().map(|(id, order)| (*id, order)).collect();
+    for hit in hits {
+        let (id, expected) = match hit {
+            SearchHit::Customer { id, .. } => (id.0, accounts.get(id).map(|account| customer_hit(*id, account))),
+            SearchHit::Order { id, .. } => (id.0, orders.get(id).map(|order| order_hit(*id, order, accounts))),
+        };
+        missing.remove(&id);
+        if expected.as_ref() != Some(&without_time(hit)) {
+            wrong
+                .push(format!("document {id}: the search view shows something else than its owner, or alone shows it"));
+        }
+    }
+    wrong.extend(missing.into_iter().map(|(id, kind)| format!("{kind} {id}: the search view does not show it")));
+    wrong
+}
+
+fn customer_hit(id: CustomerId, Replayed { account, version, .. }: &Replayed) -> SearchHit {
+    let (version, created_at) = (Version(*version), Timestamp::default());
+    SearchHit::Customer { id, name: account.name.clone(), version, created_at }
+}
+
+fn order_hit(id: OrderId, order: &Truth, accounts: &Accounts) -> SearchHit {
+    let Truth { customer_id, total, state, version, .. } = *order;
+    let customer_name = accounts.get(&customer_id).map(|customer| customer.account.name.clone());
+    SearchHit::Order { id, customer_id, customer_name, total, state, version, created_at: Timestamp::default() }
+}
+
+fn without_time(hit: &SearchHit) -> SearchHit {
+    let mut hit = hit.clone();
+    match &mut hit {
+        SearchHit::Customer { created_at, .. } | SearchHit::Order { created_at, .. } => {
+            *created_at = Timestamp::default();
+        }
+    }
+    hit
+}
+
 fn state(shown: &ViewOrder) -> String {
     let ViewOrder { customer_id, total, state, version, .. } = shown;
     format!("{state} in version {version} over {total} of customer {customer_id}")
@@ -166,6 +208,17 @@ mod tests {
         }
         assert_eq!(orders(&truth, &[]).len(), 1);
         assert_eq!(orders(&[], &[shown]).len(), 1);
+    }
+
+    #[test]
+    fn the_search_view_finds_everything_as_it_is_and_nothing_else() {
+        let (truth, accounts) = (order(OrderState::Approved), account(&[(ORDER, TOTAL)]));
+        let (one, other) = (customer_hit(CUSTOMER, &accounts[&CUSTOMER]), order_hit(ORDER, &truth[0].1, &accounts));
+        let hits = [one.clone(), other.clone()];
+        assert_eq!(search(&truth, &accounts, &hits), Vec::<String>::new());
+        assert_eq!(search(&truth, &accounts, &[one]).len(), 1);
+        assert_eq!(search(&[], &accounts, &hits).len(), 1);
+        assert_eq!(search(&order(OrderState::Rejected), &accounts, &hits).len(), 1);
     }
 
     #[test]

@@ -16,20 +16,22 @@ use std::time::Duration;
 use tramline_db::{Address, Db, DbError};
 use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
-    services::{CUSTOMERS, HISTORY, ORDERS},
+    services::{CUSTOMERS, HISTORY, ORDERS, SEARCH},
 };
 use tramline_messaging::{
     Parked,
     invariants::{Heads, Reading, behind, offsets, outbox},
 };
-use tramline_order_history::{RedisView, SqlView, ViewStore, read_offsets, read_view};
+use tramline_order_history::{RedisView, SEARCH_GROUP, Search, SqlView, ViewStore, read_offsets, read_view};
 
 /// Who reads what: as the parts list connects them.
-const READINGS: [Reading; 4] = [
+const READINGS: [Reading; 6] = [
     Reading { reader: CUSTOMERS, group: tramline_customers::GROUP, source: ORDERS, channel: CUSTOMER_COMMANDS },
     Reading { reader: ORDERS, group: tramline_orders::GROUP, source: CUSTOMERS, channel: ORDER_REPLIES },
     Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: CUSTOMERS, channel: CUSTOMER_EVENTS },
     Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: ORDERS, channel: ORDER_EVENTS },
+    Reading { reader: SEARCH, group: SEARCH_GROUP, source: CUSTOMERS, channel: CUSTOMER_EVENTS },
+    Reading { reader: SEARCH, group: SEARCH_GROUP, source: ORDERS, channel: ORDER_EVENTS },
 ];
 /// Between two looks at a desk that is at work.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -68,8 +70,7 @@ pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
         tokio::time::sleep(LOOK_EVERY).await;
         sections = look(&databases, &view).await?;
     }
-    let Databases { customers, orders, history } = &databases;
-    for database in [customers, orders, history] {
+    for database in databases.all() {
         database.close().await;
     }
     print(&sections);
@@ -99,8 +100,12 @@ async fn view(stores: &Stores, databases: &Databases) -> anyhow::Result<ViewStor
 
 async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Section>> {
     let Databases { customers, orders, .. } = databases;
-    // The view first: what it shows, the services must have said before.
+    // The views first: what they show, the services must have said before.
     let (view_customers, view_orders) = read_view(view).await?;
+    let hits = match &databases.search {
+        Some(search) => Some(Search::read_contents(search).await?),
+        None => None,
+    };
     let (truth, order_faults) = tramline_orders::invariants::read(orders).await?;
     let (accounts, account_faults) = tramline_customers::invariants::replay(customers).await?;
     let counted = compare::count_orders(&truth);
@@ -118,6 +123,11 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
             wrong: compare::customers(&accounts, &counted, &view_customers),
         },
         Section { name: "orders in the view", count: view_orders.len(), wrong: compare::orders(&truth, &view_orders) },
+        Section {
+            name: "documents in the search view",
+            count: hits.as_ref().map_or(0, Vec::len),
+            wrong: hits.map_or_else(Vec::new, |hits| compare::search(&truth, &accounts, &hits)),
+        },
         streams(databases, view).await?,
         parked(databases).await?,
     ])
@@ -136,6 +146,10 @@ async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Sect
         let handled = match reading.reader {
             CUSTOMERS => offsets(customers, reading).await?,
             ORDERS => offsets(orders, reading).await?,
+            SEARCH => match &databases.search {
+                Some(search) => offsets(search, reading).await?,
+                None => continue,
+            },
             _ => read_offsets(view, reading).await?,
         };
         wrong.extend(behind(reading, &handled, &heads));
@@ -146,9 +160,8 @@ async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Sect
 
 /// What waits for a human.
 async fn parked(databases: &Databases) -> Result<Section, DbError> {
-    let Databases { customers, orders, history } = databases;
     let mut wrong = Vec::new();
-    for db in [customers, orders, history] {
+    for db in databases.all() {
         wrong.extend(Parked::list(db).await?.into_iter().map(|message| describe(db, &message)));
     }
     Ok(Section { name: "parked messages", count: wrong.len(), wrong })

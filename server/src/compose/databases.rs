@@ -3,18 +3,33 @@
 use crate::config::{Config, Role, Stores};
 use std::sync::Arc;
 use tramline_db::{Address, Db, Durability, Migration, SystemClock, SystemIds};
-use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS};
+use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS, SEARCH};
 
-/// What `check` reads: every database.
+/// What commands beside a server read: every database.
 pub(crate) struct Databases {
     pub(crate) customers: Db,
     pub(crate) orders: Db,
     pub(crate) history: Db,
+    /// A desk of an older version has none yet, and who only looks makes none.
+    pub(crate) search: Option<Db>,
 }
 
 impl Databases {
     pub(crate) async fn open(stores: &Stores) -> anyhow::Result<Self> {
-        Ok(Self { customers: customers(stores).await?, orders: orders(stores).await?, history: history(stores).await? })
+        let is_there = match &stores.search {
+            Address::Sqlite(file) => file.is_file(),
+            Address::Postgres(_) => true,
+        };
+        Ok(Self {
+            customers: customers(stores).await?,
+            orders: orders(stores).await?,
+            history: history(stores).await?,
+            search: if is_there { Some(search(stores).await?) } else { None },
+        })
+    }
+
+    pub(crate) fn all(&self) -> Vec<&Db> {
+        [&self.customers, &self.orders, &self.history].into_iter().chain(&self.search).collect()
     }
 }
 
@@ -24,6 +39,7 @@ pub(crate) struct OwnDatabases {
     pub(crate) customers: Option<Db>,
     pub(crate) orders: Option<Db>,
     pub(crate) history: Option<Db>,
+    pub(crate) search: Option<Db>,
 }
 
 impl OwnDatabases {
@@ -33,7 +49,10 @@ impl OwnDatabases {
             match role {
                 Role::Customers => own.customers = Some(customers(&config.stores).await?),
                 Role::Orders => own.orders = Some(orders(&config.stores).await?),
-                Role::History => own.history = Some(history(&config.stores).await?),
+                Role::History => {
+                    own.history = Some(history(&config.stores).await?);
+                    own.search = Some(search(&config.stores).await?);
+                }
                 Role::Gateway => {}
             }
         }
@@ -41,7 +60,7 @@ impl OwnDatabases {
     }
 
     pub(crate) fn all(&self) -> Vec<Db> {
-        [&self.customers, &self.orders, &self.history].into_iter().flatten().cloned().collect()
+        [&self.customers, &self.orders, &self.history, &self.search].into_iter().flatten().cloned().collect()
     }
 }
 
@@ -56,6 +75,12 @@ async fn orders(stores: &Stores) -> anyhow::Result<Db> {
 async fn history(stores: &Stores) -> anyhow::Result<Db> {
     // The view can be rebuilt, so it need not wait for the disk.
     open(HISTORY, &stores.history, Durability::Process, tramline_order_history::migrations()).await
+}
+
+/// The database of the search view. It can be rebuilt too.
+async fn search(stores: &Stores) -> anyhow::Result<Db> {
+    let migrations = tramline_order_history::search_migrations(&stores.search);
+    open(SEARCH, &stores.search, Durability::Process, migrations).await
 }
 
 async fn open(

@@ -20,8 +20,8 @@ use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, ORDERS},
 };
-use tramline_messaging::{Broker, EmbeddedBroker, Messaging, RedisBroker, Sharing, Transactional};
-use tramline_order_history::History;
+use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, RedisBroker, Sharing, Transactional};
+use tramline_order_history::{History, SEARCH_GROUP, Search, SearchProjector, search_routes};
 use tramline_orders::{Orders, ReplyRouter};
 use tramline_redis::{Redis, RedisError, RedisSettings};
 use uuid::Uuid;
@@ -133,6 +133,9 @@ pub(crate) async fn redis(address: &RedisAddress) -> anyhow::Result<Redis> {
     }
 }
 
+/// What views are made of.
+const EVENTS: [(&str, Channel); 2] = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORDER_EVENTS)];
+
 /// Starts the services of this process.
 async fn services(
     own: OwnDatabases,
@@ -165,9 +168,8 @@ async fn services(
             Some(redis) => History::in_redis(messaging, redis).await?,
             None => History::in_database(messaging, epoch),
         };
-        let channels = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORDER_EVENTS)];
         let group = tramline_order_history::GROUP;
-        workers.consume(group, history.messaging().db(), &channels, history.projector()).await?;
+        workers.consume(group, history.messaging().db(), &EVENTS, history.projector()).await?;
         let (followed, closed) = (history.clone(), history.clone());
         workers.spawn(|stop| Box::pin(followed.follow(stop)));
         workers.spawn(|_| {
@@ -177,6 +179,12 @@ async fn services(
             })
         });
         interfaces.history = Some(tramline_order_history::routes(history));
+    }
+    if let (Some(database), Some(history)) = (own.search, &mut interfaces.history) {
+        let search = Search::new(Messaging::open(database).await?);
+        let effects = Transactional::new(SEARCH_GROUP, search.messaging().clone(), Arc::new(SearchProjector::new()));
+        workers.consume_resting(SEARCH_GROUP, search.messaging().db(), &EVENTS, effects).await?;
+        *history = std::mem::take(history).merge(search_routes(search));
     }
     Ok(interfaces)
 }

@@ -1,12 +1,15 @@
 //! The relays and consumers of one process, and the order in which they stop.
 
 use crate::config::RelayKind;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Db, DbError};
 use tramline_messaging::{
     Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing,
 };
+
+/// How long what nobody waits for lets messages gather: so it shares its transactions, and takes little from the sagas.
+const REST: Duration = Duration::from_millis(250);
 
 /// What works in the background.
 pub(crate) struct Workers {
@@ -57,6 +60,20 @@ impl Workers {
     ) -> Result<(), DbError> {
         let ownership = self.own(db, group).await?;
         let consumer = Consumer::new(group, Arc::clone(&self.broker), channels, ownership, effects);
+        self.tasks.spawn(consumer.run(self.stop.clone()));
+        Ok(())
+    }
+
+    /// As [`Workers::consume`], for effects that nobody waits for: it rests after each batch, so that messages gather.
+    pub(crate) async fn consume_resting<E: Effects>(
+        &self,
+        group: &'static str,
+        db: &Db,
+        channels: &[(&'static str, Channel)],
+        effects: E,
+    ) -> Result<(), DbError> {
+        let ownership = self.own(db, group).await?;
+        let consumer = Consumer::new(group, Arc::clone(&self.broker), channels, ownership, effects).resting(REST);
         self.tasks.spawn(consumer.run(self.stop.clone()));
         Ok(())
     }

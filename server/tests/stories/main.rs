@@ -9,5 +9,6 @@ mod life;
 mod lists;
 mod once;
 mod sagas;
+mod search;
 mod socket;
 mod versions;

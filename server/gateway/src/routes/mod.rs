@@ -5,12 +5,14 @@ mod live;
 pub(crate) mod operations;
 mod orders;
 mod sagas;
+mod search;
 
 pub(crate) use customers::*;
 pub(crate) use live::*;
 pub(crate) use operations::*;
 pub(crate) use orders::*;
 pub(crate) use sagas::*;
+pub(crate) use search::*;
 
 use crate::App;
 use crate::edge::{Edge, edge};
@@ -34,6 +36,7 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/orders/{id}", get(show_order)),
         ("/api/sagas", get(list_sagas)),
         ("/api/sagas/{id}", get(show_saga)),
+        ("/api/search", get(search)),
         ("/api/live", get(open_socket)),
         ("/api/openapi.json", get(openapi::show_document)),
         ("/healthz", get(health)),

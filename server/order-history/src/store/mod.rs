@@ -1,11 +1,14 @@
 //! Where the view lies: in the tables of the service's own database, or in Redis. Both give the same answers.
 
 mod contents;
+mod generations;
 pub(crate) mod redis;
 mod rows;
 pub(crate) mod sql;
 
 pub use contents::{ViewCustomer, ViewOrder, read_offsets, read_view};
+pub use generations::Swap;
+pub(crate) use generations::{GENERATIONS, Generations, Target, generation_and_versions};
 pub use redis::RedisView;
 pub use sql::SqlView;
 

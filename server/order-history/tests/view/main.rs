@@ -7,5 +7,6 @@ mod feed;
 mod lists;
 mod offsets;
 mod redis;
+mod search;
 mod speed;
 mod stores;

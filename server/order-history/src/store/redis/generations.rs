@@ -5,7 +5,7 @@ use super::{
     fields::{corrupt, number},
     projector::home,
 };
-use crate::store::ViewError;
+use crate::store::{Swap, ViewError};
 use tramline_contract::OrderState;
 use tramline_messaging::Messaging;
 
@@ -21,17 +21,6 @@ pub struct Rebuild {
     messaging: Messaging,
     home: uuid::Uuid,
     generation: String,
-}
-
-/// What became of the wish to put a generation in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Swap {
-    /// It is read now, and whoever wrote the other one writes it.
-    Done,
-    /// The other one shows events that it lacks: go on, and try again.
-    Behind,
-    /// It is not built any more: another one was begun, or Redis was wiped.
-    GivenUp,
 }
 
 impl Rebuild {

@@ -9,7 +9,7 @@ mod generations;
 mod keys;
 mod projector;
 
-pub use generations::{Rebuild, Swap};
+pub use generations::Rebuild;
 pub use projector::RedisProjector;
 pub(crate) use {follow::follow, projector::home};
 

@@ -1,0 +1,162 @@
+//! Keeps the search view up to date: a document only ever gives way to a newer version.
+//!
+//! An order is found by its customer's name too. Whichever is heard of first, the order has the name once both are there.
+
+use super::words::indexed;
+use crate::{
+    projection::{Changes, project},
+    store::{Target, generation_and_versions},
+};
+use std::{collections::HashMap, sync::Arc};
+use tramline_contract::RejectionReason;
+use tramline_db::{BoxFuture, DbError, Tx, Value, sql, values};
+use tramline_messages::{customers::CustomerSnapshot, orders::OrderSnapshot};
+use tramline_messaging::{Handler, HandlerError, Record, UnitOfWork};
+use uuid::Uuid;
+
+pub(super) const CUSTOMER: &str = "customer";
+pub(super) const ORDER: &str = "order";
+
+/// Applies events to the search view.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchProjector {
+    target: Target,
+}
+
+impl SearchProjector {
+    /// Writes the generation that is read.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { target: Target::Current }
+    }
+
+    pub(super) const fn building(generation: i64) -> Self {
+        Self { target: Target::Building(generation) }
+    }
+}
+
+impl Default for SearchProjector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Handler for SearchProjector {
+    type Effect = ();
+
+    fn handle<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move { apply(work.tx, self.target, project(batch)?).await })
+    }
+
+    fn committed(&self, (): ()) {}
+}
+
+/// Applies changes to a generation.
+pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Result<(), HandlerError> {
+    let customers = changes.customers.keys().map(|id| (CUSTOMER, id.0));
+    let orders = changes.orders.keys().map(|id| (ORDER, id.0));
+    let wanted: Vec<(&str, Uuid)> = customers.chain(orders).collect();
+    let (generation, known) = generation_and_versions(tx, target, KNOWN, KNOWN_LOCKED, wanted).await?;
+    let is_news =
+        |kind: &str, id: Uuid, version: i64| known.get(&(kind.to_owned(), id)).is_none_or(|known| *known < version);
+    let customers: Vec<_> =
+        changes.customers.iter().filter(|(id, (version, _))| is_news(CUSTOMER, id.0, *version)).collect();
+    // In the order of the id, so that two transactions never wait for each other.
+    let mut rows: Vec<_> = customers.iter().map(|(id, (version, after))| customer(id.0, *version, after)).collect();
+    rows.sort_by_key(|(id, _)| *id);
+    put(tx, generation, CUSTOMER, rows).await?;
+    let orders = changes.orders.iter().filter(|(id, (version, _))| is_news(ORDER, id.0, *version));
+    let mut rows: Vec<_> = orders.map(|(id, (version, after))| order(id.0, *version, after)).collect();
+    rows.sort_by_key(|(id, _)| *id);
+    put(tx, generation, ORDER, rows).await?;
+    let new = customers.iter().filter(|(id, _)| !known.contains_key(&(CUSTOMER.to_owned(), id.0)));
+    Ok(name_orders(tx, generation, new.map(|(id, (_, after))| (id.0, after)).collect::<HashMap<_, _>>()).await?)
+}
+
+const KNOWN: &str = "select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from view_generation as g \
+     left join (select d.generation, d.kind, d.id, d.version from rows($1: kind text, id uuid) as wanted \
+     join search_document as d on d.kind = wanted.kind and d.id = wanted.id) as k \
+     on k.generation = case when $2 = 0 then g.current else $2 end where g.id = 1";
+const KNOWN_LOCKED: &str = "with g as (select current, building from view_generation where id = 1 for share) \
+     select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from g \
+     left join (select d.generation, d.kind, d.id, d.version from rows($1: kind text, id uuid) as wanted \
+     join search_document as d on d.kind = wanted.kind and d.id = wanted.id) as k \
+     on k.generation = case when $2 = 0 then g.current else $2 end";
+
+fn customer(id: Uuid, version: i64, after: &CustomerSnapshot) -> (Uuid, Vec<Value>) {
+    let (nothing, none): (Option<i64>, Option<String>) = (None, None);
+    let own = indexed(&format!("customer {}", id.simple()));
+    let name = (after.name.as_str(), indexed(&after.name));
+    (id, values![id, id, name.0, nothing, none, version, after.created_at_micros, own, name.1])
+}
+
+fn order(id: Uuid, version: i64, after: &OrderSnapshot) -> (Uuid, Vec<Value>) {
+    let none: Option<String> = None;
+    let reason = after.rejection_reason.map_or("", RejectionReason::as_str);
+    let own = indexed(&format!("order {} {} {} {reason}", id.simple(), after.total, after.state.as_str()));
+    let customer = after.customer_id.0;
+    (
+        id,
+        values![
+            id,
+            customer,
+            none,
+            after.total.minor(),
+            after.state.as_str(),
+            version,
+            after.created_at_micros,
+            own,
+            ""
+        ],
+    )
+}
+
+/// Writes documents of a kind. An order takes the name from its customer, if that is there.
+async fn put(tx: &mut Tx, generation: i64, kind: &str, rows: Vec<(Uuid, Vec<Value>)>) -> Result<(), DbError> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    tx.execute(
+        sql(
+            "insert into search_document (generation, kind, id, customer_id, name, total, state, version, created_at, \
+             own_words, name_words) \
+             select $2, $3, new.id, new.customer_id, coalesce(new.name, c.name), new.total, new.state, new.version, \
+             new.created_at, new.own_words, coalesce(c.name_words, new.name_words) \
+             from rows($1: id uuid, customer_id uuid, name text, total bigint, state text, version bigint, \
+             created_at bigint, own_words text, name_words text) as new \
+             left join search_document as c on c.kind = 'customer' and c.id = new.customer_id and c.generation = $2 \
+             and $3 = 'order' where true \
+             on conflict (kind, id, generation) do update set name = excluded.name, total = excluded.total, \
+             state = excluded.state, version = excluded.version, own_words = excluded.own_words, \
+             name_words = excluded.name_words \
+             where excluded.version > search_document.version",
+        )
+        .rows(rows.into_iter().map(|(_, row)| row))
+        .bind(generation)
+        .bind(kind),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives the orders that were heard of before their customers the names.
+async fn name_orders(tx: &mut Tx, generation: i64, new: HashMap<Uuid, &CustomerSnapshot>) -> Result<(), DbError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = new.iter().map(|(id, after)| values![*id, after.name.as_str(), indexed(&after.name)]).collect();
+    tx.execute(
+        sql("update search_document set name = new.name, name_words = new.words \
+             from rows($1: id uuid, name text, words text) as new \
+             where search_document.customer_id = new.id and search_document.generation = $2 \
+             and search_document.kind = 'order' and search_document.name is null")
+        .rows(rows)
+        .bind(generation),
+    )
+    .await?;
+    Ok(())
+}
