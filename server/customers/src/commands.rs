@@ -1,14 +1,20 @@
 //! Carries out commands of sagas and replies to them.
 
-use crate::service::reserve_credit;
+use crate::credit;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
+use tramline_contract::RejectionReason;
 use tramline_db::BoxFuture;
 use tramline_messages::{
     channels::ORDER_REPLIES,
-    customers::{CreditRefused, CreditReserved, ReserveCredit},
+    customers::{
+        ChangeReservation, CreditRefused, CreditReleased, CreditReserved, ReleaseCredit, ReservationChanged,
+        ReserveCredit,
+    },
 };
 use tramline_messaging::{Handler, HandlerError, Record, UnitOfWork};
 use tramline_sagas::{Reply, reply_to};
+use uuid::Uuid;
 
 /// Handles the channel of commands to this service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,10 +31,7 @@ impl Handler for CommandHandler {
         Box::pin(async move {
             for command in batch {
                 work.traceparent.clone_from(&command.headers.traceparent);
-                let reply = match command.headers.kind.as_str() {
-                    ReserveCredit::KIND => reserve(work, command).await?,
-                    other => return Err(HandlerError::Permanent(format!("the command {other} is not known here"))),
-                };
+                let reply = carry_out(work, command).await?;
                 reply_to(work, command, ORDER_REPLIES, &reply)?;
             }
             Ok(())
@@ -38,11 +41,35 @@ impl Handler for CommandHandler {
     fn committed(&self, (): ()) {}
 }
 
-async fn reserve(work: &mut UnitOfWork<'_>, command: &Record) -> Result<Reply, HandlerError> {
-    let body: ReserveCredit = serde_json::from_str(&command.payload)
-        .map_err(|error| HandlerError::Permanent(format!("the body does not read: {error}")))?;
-    Ok(match reserve_credit(work, &body).await? {
-        None => Reply::done(CreditReserved::KIND, &CreditReserved {}),
-        Some(reason) => Reply::refused(CreditRefused::KIND, &CreditRefused { reason }),
+async fn carry_out(work: &mut UnitOfWork<'_>, command: &Record) -> Result<Reply, HandlerError> {
+    Ok(match command.headers.kind.as_str() {
+        ReserveCredit::KIND => {
+            let refused = credit::reserve(work, &read(command)?).await?;
+            refused.map_or_else(|| Reply::done(CreditReserved::KIND, &CreditReserved {}), refuse)
+        }
+        ReleaseCredit::KIND => {
+            credit::release(work, saga_of(command)?, &read(command)?).await?;
+            Reply::done(CreditReleased::KIND, &CreditReleased {})
+        }
+        ChangeReservation::KIND => {
+            let refused = credit::change(work, saga_of(command)?, &read(command)?).await?;
+            refused.map_or_else(|| Reply::done(ReservationChanged::KIND, &ReservationChanged {}), refuse)
+        }
+        other => return Err(HandlerError::Permanent(format!("the command {other} is not known here"))),
     })
+}
+
+fn refuse(reason: RejectionReason) -> Reply {
+    Reply::refused(CreditRefused::KIND, &CreditRefused { reason })
+}
+
+fn read<T: DeserializeOwned>(command: &Record) -> Result<T, HandlerError> {
+    serde_json::from_str(&command.payload)
+        .map_err(|error| HandlerError::Permanent(format!("the body does not read: {error}")))
+}
+
+/// The saga is a part of the command's name: another one may ask for the same order again.
+fn saga_of(command: &Record) -> Result<Uuid, HandlerError> {
+    let named = command.headers.saga_id;
+    named.ok_or_else(|| HandlerError::Permanent(format!("the command {} names no saga", command.headers.kind)))
 }

@@ -1,19 +1,28 @@
 //! The customers service: event-sourced credit accounts with a database of its own.
 //!
-//! It creates customers over HTTP and reserves credit on command. The decision is pure ([`account`]); events and their
-//! messages commit together. It knows orders only by their ids, and no other service at all.
+//! It creates customers, changes their limits and records their payments over HTTP, and reserves, changes and releases
+//! credit on command. The decision is pure ([`account`]); events and their messages commit together. It knows orders only by their ids, and no other service at all.
 
 mod account;
+#[cfg(test)]
+mod account_tests;
 mod commands;
+mod credit;
+mod event;
 pub mod invariants;
+mod ledger;
+mod operations;
 mod publish;
 mod reservation;
 mod routes;
 mod schema;
 mod service;
 
-pub use account::{Account, AccountEvent};
+pub use account::Account;
 pub use commands::CommandHandler;
+pub use event::AccountEvent;
+pub use ledger::Payment;
+pub use operations::Operation;
 pub use routes::routes;
 pub use schema::migrations;
 pub use service::Customers;

@@ -1,6 +1,10 @@
 //! The service over HTTP.
 
-use crate::service::{Creation, Customers};
+use crate::{
+    ledger::Payment,
+    operations::Operation,
+    service::{Creation, Customers},
+};
 use axum::{
     Json, Router,
     extract::State,
@@ -8,15 +12,22 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tramline_contract::{CreateCustomer, CustomerId, FieldError, Problem};
+use tramline_contract::{
+    CreateCustomer, Created, CustomerId, FieldError, PaymentId, Problem, RecordPayment, SetCreditLimit,
+};
 use tramline_db::DbError;
 use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
 use tramline_messages::parts::CustomerAccount;
+use tramline_messaging::HandlerError;
+use uuid::Uuid;
 
-/// `POST /customers`, `GET /customers/{id}`, `GET /ready`.
+/// `POST /customers`, `POST /customers/{id}/credit-limit`, `POST /customers/{id}/payments`, `GET /customers/{id}`,
+/// `GET /ready`.
 pub fn routes(customers: Customers) -> Router {
     Router::new()
         .route("/customers", post(create))
+        .route("/customers/{id}/credit-limit", post(set_credit_limit))
+        .route("/customers/{id}/payments", post(record_payment))
         .route("/customers/{id}", get(show))
         .route("/ready", get(ready))
         .with_state(customers)
@@ -30,10 +41,51 @@ async fn create(
     let CreateCustomer { id, name, credit_limit } = body.parse(CreateCustomer::parse)?;
     let id: CustomerId = id.ok_or_else(id_required)?;
     let trace = trace.map(|trace| trace.to_string());
-    match customers.create(trace, id, name, credit_limit).await.map_err(failed)? {
+    match customers.create(trace, id, name, credit_limit).await.map_err(db_failed)? {
         Creation::Done(created) => Ok((StatusCode::CREATED, Json(created)).into_response()),
         Creation::IdInUse => Err(Problem::idempotency_conflict().into()),
     }
+}
+
+async fn set_credit_limit(
+    State(customers): State<Customers>,
+    trace: Option<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    let wanted = body.parse(SetCreditLimit::parse)?;
+    let trace = trace.map(|trace| trace.to_string());
+    answer(StatusCode::OK, id.0, customers.set_credit_limit(trace, id, wanted).await)
+}
+
+async fn record_payment(
+    State(customers): State<Customers>,
+    trace: Option<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let customer_id: CustomerId = id.of("customer")?;
+    let RecordPayment { id, amount, reference } = body.parse(RecordPayment::parse)?;
+    let id: PaymentId = id.ok_or_else(id_required)?;
+    let trace = trace.map(|trace| trace.to_string());
+    let payment = Payment { id, customer_id, amount, reference };
+    answer(StatusCode::CREATED, id.0, customers.record_payment(trace, payment).await)
+}
+
+/// What an operation on an account is answered with; `id` names what it has made or changed.
+fn answer(done: StatusCode, id: Uuid, operation: Result<Operation, HandlerError>) -> Result<Response, ApiError> {
+    let problem = match operation.map_err(failed)? {
+        Operation::Done(version) => return Ok((done, Json(Created { id, version })).into_response()),
+        Operation::UnknownCustomer => Problem::not_found("customer"),
+        Operation::VersionConflict(current) => Problem::version_conflict(current),
+        Operation::IdInUse => Problem::idempotency_conflict(),
+        Operation::TooMuch => Problem::invalid(vec![FieldError {
+            field: "amount".to_owned(),
+            message: "would make the sum of all payments too large".to_owned(),
+        }]),
+    };
+    Err(problem.into())
 }
 
 async fn show(
@@ -43,12 +95,16 @@ async fn show(
 ) -> Result<Json<CustomerAccount>, ApiError> {
     let id: CustomerId = id.of("customer")?;
     query.finish()?;
-    let account = customers.account(id).await.map_err(failed)?;
+    let account = customers.account(id).await.map_err(db_failed)?;
     account.map(Json).ok_or_else(|| Problem::not_found("customer").into())
 }
 
+fn db_failed(error: DbError) -> ApiError {
+    failed(error.into())
+}
+
 /// A database that is only busy is no fault of ours.
-fn failed(error: DbError) -> ApiError {
+fn failed(error: HandlerError) -> ApiError {
     if error.may_pass() { ApiError::passing(error) } else { ApiError::internal(error) }
 }
 

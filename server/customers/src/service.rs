@@ -1,15 +1,21 @@
 //! What the service can do, each in one unit of work.
 
 use crate::{
-    account::{Account, AccountEvent},
+    account::Account,
+    event::AccountEvent,
+    ledger::Payment,
+    operations::{self, Operation},
     publish::publish,
-    reservation,
 };
-use tramline_contract::{Created, CustomerId, CustomerName, Money, RejectionReason, Timestamp, Version};
+use tramline_contract::{Created, CustomerId, CustomerName, Money, SetCreditLimit, Timestamp, Version};
 use tramline_db::{DbError, UtcMicros};
 use tramline_eventsourcing::{Appended, EventStore};
-use tramline_messages::{customers::ReserveCredit, parts::CustomerAccount};
+use tramline_messages::parts::CustomerAccount;
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
+
+/// How often an operation is tried when others change the account at the same moment. Each try waits for whoever was
+/// faster, so this many lost in a row means a customer that is hammered: then the caller is told to come back.
+const ATTEMPTS_MAX: u32 = 10;
 
 /// The customers service. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +58,60 @@ impl Customers {
     ) -> Result<Creation, DbError> {
         self.messaging
             .transact(traceparent, move |work| Box::pin(async move { create(work, id, &name, credit_limit).await }))
+            .await
+    }
+
+    /// Changes the credit limit.
+    ///
+    /// # Errors
+    /// When the database fails, or others change the account all the time.
+    pub async fn set_credit_limit(
+        &self,
+        traceparent: Option<String>,
+        id: CustomerId,
+        wanted: SetCreditLimit,
+    ) -> Result<Operation, HandlerError> {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.try_credit_limit(traceparent.clone(), id, wanted).await {
+                Err(HandlerError::Transient(_)) => {}
+                other => return other,
+            }
+        }
+        self.try_credit_limit(traceparent, id, wanted).await.map_err(crowded)
+    }
+
+    async fn try_credit_limit(
+        &self,
+        traceparent: Option<String>,
+        id: CustomerId,
+        wanted: SetCreditLimit,
+    ) -> Result<Operation, HandlerError> {
+        self.messaging.transact(traceparent, move |work| Box::pin(operations::set_credit_limit(work, id, wanted))).await
+    }
+
+    /// Records a payment. Its id is the idempotency key.
+    ///
+    /// # Errors
+    /// When the database fails, or others change the account all the time.
+    pub async fn record_payment(
+        &self,
+        traceparent: Option<String>,
+        payment: Payment,
+    ) -> Result<Operation, HandlerError> {
+        for _ in 1..ATTEMPTS_MAX {
+            match self.try_payment(traceparent.clone(), payment.clone()).await {
+                Err(HandlerError::Transient(_)) => {}
+                other => return other,
+            }
+        }
+        self.try_payment(traceparent, payment).await.map_err(crowded)
+    }
+
+    async fn try_payment(&self, traceparent: Option<String>, payment: Payment) -> Result<Operation, HandlerError> {
+        self.messaging
+            .transact(traceparent, move |work| {
+                Box::pin(async move { operations::record_payment(work, &payment).await })
+            })
             .await
     }
 
@@ -102,29 +162,10 @@ async fn create(
     }
 }
 
-/// Decides a request for credit and writes the decision down. Repeating the command repeats the answer.
-pub(crate) async fn reserve_credit(
-    work: &mut UnitOfWork<'_>,
-    command: &ReserveCredit,
-) -> Result<Option<RejectionReason>, HandlerError> {
-    let ReserveCredit { customer_id, order_id, amount } = *command;
-    let loaded = EventStore::<Account>::load(work.tx, customer_id.0).await?;
-    let decision = loaded.as_ref().map(|(account, _)| account.reserve(order_id, amount));
-    let refused = match &decision {
-        Some((_, refused)) => *refused,
-        None => Some(RejectionReason::UnknownCustomer),
-    };
-    if !reservation::record(work.tx, order_id, customer_id, amount, refused).await? {
-        let first = reservation::outcome(work.tx, order_id).await?;
-        return first.ok_or_else(|| HandlerError::Transient("the reservation vanished".to_owned()));
+/// Others were faster every time: the caller may try again.
+fn crowded(error: HandlerError) -> HandlerError {
+    match error {
+        HandlerError::Transient(reason) => HandlerError::Store(reason),
+        other => other,
     }
-    if let (Some((mut account, version)), Some((event, _))) = (loaded, decision) {
-        let now = work.now;
-        let events = std::slice::from_ref(&event);
-        match EventStore::append(work.tx, customer_id.0, &mut account, version, events, now).await? {
-            Appended::At(version) => publish(work, customer_id, version, &event, &account)?,
-            Appended::Conflict => return Err(HandlerError::Transient("the account changed meanwhile".to_owned())),
-        }
-    }
-    Ok(refused)
 }

@@ -58,8 +58,8 @@ impl Commands {
         carry_out(call, (seat, None)).await
     }
 
-    /// As [`Commands::send`], for a command that begins something new and so goes last.
-    pub(crate) async fn send_new_order(&self, call: Call) -> Result<Answer, ApiError> {
+    /// As [`Commands::send`], for a command that begins a saga and so goes last.
+    pub(crate) async fn send_saga(&self, call: Call) -> Result<Answer, ApiError> {
         if let Some(retry_after) = self.pressure.now() {
             return Err(ApiError::overloaded(retry_after));
         }

@@ -22,10 +22,14 @@ use utoipa::{Modify, OpenApi};
     modifiers(&Refusals),
     paths(
         crate::routes::create_customer,
+        crate::routes::set_credit_limit,
+        crate::routes::record_payment,
         crate::routes::list_customers,
         crate::routes::show_customer,
         crate::routes::list_orders_of_customer,
         crate::routes::create_order,
+        crate::routes::cancel_order,
+        crate::routes::revise_order,
         crate::routes::list_orders,
         crate::routes::show_order,
         crate::routes::list_sagas,
@@ -135,7 +139,16 @@ mod tests {
             let name = reference.split('"').next().expect("a reference has an end");
             assert!(schemas.contains_key(name), "{name}");
         }
-        for name in ["Problem", "Order", "Customer", "SagaDetail", "CreateOrder", "OrderAccepted"] {
+        for name in [
+            "Problem",
+            "Order",
+            "Customer",
+            "SagaDetail",
+            "CreateOrder",
+            "OrderAccepted",
+            "ReviseOrder",
+            "RecordPayment",
+        ] {
             assert!(schemas.contains_key(name), "{name}");
         }
     }

@@ -1,7 +1,7 @@
 //! What the customers service takes and tells.
 
 use serde::{Deserialize, Serialize};
-use tramline_contract::{CustomerId, Money, OrderId, RejectionReason};
+use tramline_contract::{CustomerId, Money, OrderId, PaymentId, RejectionReason};
 
 /// Command: hold the total of an order against the customer's credit. Repeating it changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,57 @@ impl ReserveCredit {
     pub const KIND: &'static str = "ReserveCredit";
 }
 
+/// Command: give back whatever is held for an order. It is never refused, and repeating it changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReleaseCredit {
+    /// Whose credit.
+    pub customer_id: CustomerId,
+    /// Held for which order.
+    pub order_id: OrderId,
+}
+
+impl ReleaseCredit {
+    /// The command's kind.
+    pub const KIND: &'static str = "ReleaseCredit";
+}
+
+/// Command: hold another amount for an order than the one that is held. Less is always done; more may be refused.
+/// Repeating it for the same saga changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeReservation {
+    /// Whose credit.
+    pub customer_id: CustomerId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// How much shall be held, in all.
+    pub amount: Money,
+}
+
+impl ChangeReservation {
+    /// The command's kind.
+    pub const KIND: &'static str = "ChangeReservation";
+}
+
+/// Reply: nothing is held for the order any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreditReleased {}
+
+impl CreditReleased {
+    /// The reply's kind.
+    pub const KIND: &'static str = "CreditReleased";
+}
+
+/// Reply: the new amount is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReservationChanged {}
+
+impl ReservationChanged {
+    /// The reply's kind.
+    pub const KIND: &'static str = "ReservationChanged";
+}
+
 /// Reply: the credit is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditReserved {}
@@ -29,7 +80,7 @@ impl CreditReserved {
     pub const KIND: &'static str = "CreditReserved";
 }
 
-/// Reply: the credit is not held, for this reason.
+/// Reply: the credit is not held, or not changed, for this reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreditRefused {
     /// Why.
@@ -61,6 +112,41 @@ pub enum CustomerEvent {
         /// How much was asked for.
         amount: Money,
     },
+    /// What is held for an order was given back.
+    CreditReleased {
+        /// The order.
+        order_id: OrderId,
+        /// How much was held.
+        amount: Money,
+    },
+    /// Another amount is held for an order.
+    ReservationChanged {
+        /// The order.
+        order_id: OrderId,
+        /// How much is held now.
+        amount: Money,
+        /// How much was held before.
+        previous: Money,
+    },
+    /// More credit was asked for an order and not given.
+    ReservationChangeRefused {
+        /// The order.
+        order_id: OrderId,
+        /// How much was asked for, in all.
+        amount: Money,
+    },
+    /// The customer may owe more or less than before.
+    CreditLimitChanged {
+        /// How much, before.
+        previous: Money,
+    },
+    /// The customer has paid.
+    PaymentRecorded {
+        /// The payment.
+        payment_id: PaymentId,
+        /// How much.
+        amount: Money,
+    },
 }
 
 impl CustomerEvent {
@@ -71,6 +157,11 @@ impl CustomerEvent {
             Self::CustomerCreated => "CustomerCreated",
             Self::CreditReserved { .. } => "CreditReserved",
             Self::CreditRefused { .. } => "CreditRefused",
+            Self::CreditReleased { .. } => "CreditReleased",
+            Self::ReservationChanged { .. } => "ReservationChanged",
+            Self::ReservationChangeRefused { .. } => "ReservationChangeRefused",
+            Self::CreditLimitChanged { .. } => "CreditLimitChanged",
+            Self::PaymentRecorded { .. } => "PaymentRecorded",
         }
     }
 }

@@ -16,6 +16,27 @@ pub enum OrderEvent {
         /// Why.
         reason: RejectionReason,
     },
+    /// Its cancellation has begun; its credit is still held.
+    OrderCancelBegun,
+    /// Its cancellation has not come about: it is as before.
+    OrderCancelUndone,
+    /// It is cancelled, and its credit is free.
+    OrderCancelled,
+    /// Another total is being decided; the old one still stands.
+    OrderRevisionBegun {
+        /// The total that is asked for.
+        total: Money,
+    },
+    /// The new total was refused; the old one stands.
+    OrderRevisionRefused {
+        /// Why.
+        reason: RejectionReason,
+    },
+    /// It has a new total.
+    OrderRevised {
+        /// The total before.
+        previous: Money,
+    },
 }
 
 impl OrderEvent {
@@ -26,6 +47,12 @@ impl OrderEvent {
             Self::OrderCreated => "OrderCreated",
             Self::OrderApproved => "OrderApproved",
             Self::OrderRejected { .. } => "OrderRejected",
+            Self::OrderCancelBegun => "OrderCancelBegun",
+            Self::OrderCancelUndone => "OrderCancelUndone",
+            Self::OrderCancelled => "OrderCancelled",
+            Self::OrderRevisionBegun { .. } => "OrderRevisionBegun",
+            Self::OrderRevisionRefused { .. } => "OrderRevisionRefused",
+            Self::OrderRevised { .. } => "OrderRevised",
         }
     }
 }
@@ -52,6 +79,9 @@ pub struct OrderSnapshot {
     /// Why it was rejected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection_reason: Option<RejectionReason>,
+    /// Why the last revision was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_refusal: Option<RejectionReason>,
     /// Who leads its sagas.
     pub coordination: Coordination,
     /// The saga that holds or last changed it.

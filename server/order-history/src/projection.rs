@@ -26,12 +26,27 @@ pub fn project(batch: &[Arc<Record>]) -> Result<Changes, HandlerError> {
     let mut changes = Changes::default();
     for record in batch {
         match record.headers.kind.as_str() {
-            "CustomerCreated" | "CreditReserved" | "CreditRefused" => {
+            "CustomerCreated"
+            | "CreditReserved"
+            | "CreditRefused"
+            | "CreditReleased"
+            | "ReservationChanged"
+            | "ReservationChangeRefused"
+            | "CreditLimitChanged"
+            | "PaymentRecorded" => {
                 let (id, version) = aggregate(record)?;
                 let CustomerChanged { after, .. } = read(record)?;
                 keep_newer(&mut changes.customers, CustomerId(id), version, after);
             }
-            "OrderCreated" | "OrderApproved" | "OrderRejected" => {
+            "OrderCreated"
+            | "OrderApproved"
+            | "OrderRejected"
+            | "OrderCancelBegun"
+            | "OrderCancelUndone"
+            | "OrderCancelled"
+            | "OrderRevisionBegun"
+            | "OrderRevisionRefused"
+            | "OrderRevised" => {
                 let (id, version) = aggregate(record)?;
                 let OrderChanged { after, .. } = read(record)?;
                 keep_newer(&mut changes.orders, OrderId(id), version, after);

@@ -63,4 +63,12 @@ create table view_home (
 );
 ",
     },
+    Migration {
+        version: 1_002,
+        description: "order-history: why the last revision was refused",
+        sql: "
+-- As the newest event heard of says; empty once a later revision has begun.
+alter table order_view add column last_refusal text;
+",
+    },
 ];

@@ -71,11 +71,12 @@ fn reserve(data: &CreateOrderData) -> Command {
 }
 
 fn refusal(data: &mut CreateOrderData, reply: &Record) {
-    if reply.headers.kind == CreditRefused::KIND {
-        // Without a readable reason the saga would roll back with none; the safest word is that credit was refused.
-        data.rejection_reason = serde_json::from_str::<CreditRefused>(&reply.payload)
-            .map(|refused| refused.reason)
-            .ok()
-            .or(Some(RejectionReason::InsufficientCredit));
-    }
+    data.rejection_reason = reason_of(reply);
+}
+
+/// Why the customers service has refused, if that is what the reply says.
+pub(crate) fn reason_of(reply: &Record) -> Option<RejectionReason> {
+    let refused = || serde_json::from_str::<CreditRefused>(&reply.payload).map(|refused| refused.reason);
+    // Without a readable reason the saga would roll back with none; the safest word is that credit was refused.
+    (reply.headers.kind == CreditRefused::KIND).then(|| refused().unwrap_or(RejectionReason::InsufficientCredit))
 }

@@ -1,17 +1,24 @@
 //! The orders service: orders as state with a transactional outbox, and the sagas that decide them.
 //!
-//! Placing an order, starting its saga and sending the first command commit together. Every rule about an order is in the
-//! pure [`order`] module. It reaches customers only by commands and replies.
+//! Placing, cancelling and revising an order are a saga each. Changing the order, starting the saga and sending its first
+//! command commit together. Every rule about an order is in the pure [`order`] module. It reaches customers only by commands
+//! and replies.
 
 mod admission;
+mod cancel_order;
+mod changes;
 mod create_order;
 pub mod invariants;
 mod order;
+#[cfg(test)]
+mod order_tests;
 mod participant;
 mod queries;
 mod replies;
+mod revise_order;
 mod routes;
 mod saga_routes;
+mod sagas;
 mod schema;
 mod service;
 mod store;

@@ -1,4 +1,15 @@
 //! An order and its life. Pure: time and ids come in, what happened goes out.
+//!
+//! ```text
+//! PENDING ──► APPROVED ──► CANCEL_PENDING ───► CANCELLED
+//!    │         ▲  │ ▲            │
+//!    ▼         │  │ └── undone ──┘
+//! REJECTED     │  ▼
+//!          REVISION_PENDING      new total, or the old one and why
+//! ```
+//!
+//! A state that ends in PENDING is the *semantic lock* (Garcia-Molina and Salem, *Sagas*, 1987, by way of Richardson) of the
+//! saga in `saga_id`: nobody else changes the order until that saga lets it go.
 
 use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason, SagaId, Version};
 use tramline_db::UtcMicros;
@@ -17,6 +28,8 @@ pub struct Order {
     pub state: OrderState,
     /// Why it was rejected.
     pub rejection_reason: Option<RejectionReason>,
+    /// Why the last revision was refused.
+    pub last_refusal: Option<RejectionReason>,
     /// Who leads its sagas.
     pub coordination: Coordination,
     /// The saga that holds or last changed it.
@@ -29,13 +42,28 @@ pub struct Order {
     pub updated_at: UtcMicros,
 }
 
-/// Why an order does not do what it is told: its state does not allow it.
+/// Why an order does not do what it is told. Nothing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an order that is {0:?} cannot be decided")]
-pub struct Refusal(
-    /// The state.
-    pub OrderState,
-);
+pub enum Refusal {
+    /// A saga holds it.
+    #[error("the order is locked")]
+    Locked {
+        /// Which saga.
+        by: Option<SagaId>,
+    },
+    /// Its state does not allow it.
+    #[error("an order that is {0:?} does not do this")]
+    State(
+        /// The state.
+        OrderState,
+    ),
+    /// It has changed since the caller looked.
+    #[error("the order has version {0} by now")]
+    Version(
+        /// The version by now.
+        Version,
+    ),
+}
 
 impl Order {
     /// Places an order: PENDING, locked by its saga.
@@ -54,6 +82,7 @@ impl Order {
             total,
             state: OrderState::Pending,
             rejection_reason: None,
+            last_refusal: None,
             coordination,
             saga_id: Some(saga_id),
             version: Version::FIRST,
@@ -66,71 +95,130 @@ impl Order {
     /// Approves a pending order.
     ///
     /// # Errors
-    /// When it is not pending.
-    pub fn approve(&mut self, now: UtcMicros) -> Result<OrderEvent, Refusal> {
-        self.decide(OrderState::Approved, None, now)?;
+    /// When this saga does not hold it for that.
+    pub fn approve(&mut self, saga: SagaId, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::Pending, saga)?;
+        self.enter(OrderState::Approved, now);
         Ok(OrderEvent::OrderApproved)
     }
 
     /// Rejects a pending order.
     ///
     /// # Errors
-    /// When it is not pending.
-    pub fn reject(&mut self, reason: RejectionReason, now: UtcMicros) -> Result<OrderEvent, Refusal> {
-        self.decide(OrderState::Rejected, Some(reason), now)?;
+    /// When this saga does not hold it for that.
+    pub fn reject(&mut self, saga: SagaId, reason: RejectionReason, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::Pending, saga)?;
+        self.rejection_reason = Some(reason);
+        self.enter(OrderState::Rejected, now);
         Ok(OrderEvent::OrderRejected { reason })
     }
 
-    fn decide(&mut self, state: OrderState, reason: Option<RejectionReason>, now: UtcMicros) -> Result<(), Refusal> {
-        match self.state {
-            OrderState::Pending => {
-                self.state = state;
-                self.rejection_reason = reason;
-                self.version = self.version.next();
-                self.updated_at = now;
-                Ok(())
-            }
-            OrderState::Approved
-            | OrderState::Rejected
-            | OrderState::CancelPending
-            | OrderState::Cancelled
-            | OrderState::RevisionPending => Err(Refusal(self.state)),
+    /// Begins to cancel an approved order: locked until the saga confirms or undoes it.
+    ///
+    /// # Errors
+    /// When it is locked or at its end.
+    pub fn begin_cancel(&mut self, saga: SagaId, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.is_free()?;
+        self.saga_id = Some(saga);
+        self.enter(OrderState::CancelPending, now);
+        Ok(OrderEvent::OrderCancelBegun)
+    }
+
+    /// Lets an order go that was not cancelled after all.
+    ///
+    /// # Errors
+    /// When this saga does not hold it for that.
+    pub fn undo_cancel(&mut self, saga: SagaId, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::CancelPending, saga)?;
+        self.enter(OrderState::Approved, now);
+        Ok(OrderEvent::OrderCancelUndone)
+    }
+
+    /// Cancels an order whose credit was released.
+    ///
+    /// # Errors
+    /// When this saga does not hold it for that.
+    pub fn confirm_cancel(&mut self, saga: SagaId, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::CancelPending, saga)?;
+        self.enter(OrderState::Cancelled, now);
+        Ok(OrderEvent::OrderCancelled)
+    }
+
+    /// Begins to give an approved order another total: locked, with the old one, until the saga confirms or undoes it.
+    ///
+    /// # Errors
+    /// When it is locked or at its end.
+    pub fn begin_revision(&mut self, saga: SagaId, total: Money, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.is_free()?;
+        self.saga_id = Some(saga);
+        self.last_refusal = None;
+        self.enter(OrderState::RevisionPending, now);
+        Ok(OrderEvent::OrderRevisionBegun { total })
+    }
+
+    /// Lets an order go with the total that it had.
+    ///
+    /// # Errors
+    /// When this saga does not hold it for that.
+    pub fn undo_revision(
+        &mut self,
+        saga: SagaId,
+        reason: RejectionReason,
+        now: UtcMicros,
+    ) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::RevisionPending, saga)?;
+        self.last_refusal = Some(reason);
+        self.enter(OrderState::Approved, now);
+        Ok(OrderEvent::OrderRevisionRefused { reason })
+    }
+
+    /// Gives an order the total for which credit is held by now.
+    ///
+    /// # Errors
+    /// When this saga does not hold it for that.
+    pub fn confirm_revision(&mut self, saga: SagaId, total: Money, now: UtcMicros) -> Result<OrderEvent, Refusal> {
+        self.held_for(OrderState::RevisionPending, saga)?;
+        let previous = std::mem::replace(&mut self.total, total);
+        self.enter(OrderState::Approved, now);
+        Ok(OrderEvent::OrderRevised { previous })
+    }
+
+    /// Whether it has the version that the caller has seen, if that matters to the caller.
+    ///
+    /// # Errors
+    /// When it has another one.
+    pub fn is_at(&self, expected: Option<Version>) -> Result<(), Refusal> {
+        match expected {
+            Some(expected) if expected != self.version => Err(Refusal::Version(self.version)),
+            _ => Ok(()),
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use uuid::Uuid;
-
-    fn pending() -> Order {
-        let id = Uuid::from_u128;
-        Order::place(
-            OrderId(id(1)),
-            CustomerId(id(2)),
-            Money::from_minor(3_000),
-            Coordination::Orchestration,
-            SagaId(id(3)),
-            UtcMicros(5),
-        )
-        .0
+    /// Whether a new saga may take it.
+    ///
+    /// # Errors
+    /// When it is locked or at its end.
+    pub const fn is_free(&self) -> Result<(), Refusal> {
+        match self.state {
+            OrderState::Approved => Ok(()),
+            OrderState::Pending | OrderState::CancelPending | OrderState::RevisionPending => {
+                Err(Refusal::Locked { by: self.saga_id })
+            }
+            OrderState::Rejected | OrderState::Cancelled => Err(Refusal::State(self.state)),
+        }
     }
 
-    #[test]
-    fn a_pending_order_is_decided_once() {
-        let mut order = pending();
-        assert_eq!(order.approve(UtcMicros(6)), Ok(OrderEvent::OrderApproved));
-        assert_eq!((order.state, order.version, order.updated_at), (OrderState::Approved, Version(2), UtcMicros(6)));
-        assert_eq!(order.reject(RejectionReason::InsufficientCredit, UtcMicros(7)), Err(Refusal(OrderState::Approved)));
-        assert_eq!(order.version, Version(2));
+    /// Whether it is in that locked state, and this saga is the one that holds it.
+    fn held_for(&self, state: OrderState, saga: SagaId) -> Result<(), Refusal> {
+        if self.state != state {
+            return Err(Refusal::State(self.state));
+        }
+        if self.saga_id == Some(saga) { Ok(()) } else { Err(Refusal::Locked { by: self.saga_id }) }
     }
 
-    #[test]
-    fn a_rejected_order_says_why() {
-        let mut order = pending();
-        order.reject(RejectionReason::UnknownCustomer, UtcMicros(6)).expect("it is pending");
-        assert_eq!(order.rejection_reason, Some(RejectionReason::UnknownCustomer));
-        assert_eq!(order.approve(UtcMicros(7)), Err(Refusal(OrderState::Rejected)));
+    fn enter(&mut self, state: OrderState, now: UtcMicros) {
+        self.state = state;
+        self.version = self.version.next();
+        self.updated_at = now;
     }
 }

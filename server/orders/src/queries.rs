@@ -12,6 +12,7 @@ tramline_db::record! {
         total: i64,
         state: String,
         rejection_reason: Option<String>,
+        last_refusal: Option<String>,
         coordination: String,
         saga_id: Option<Uuid>,
         version: i64,
@@ -23,8 +24,8 @@ tramline_db::record! {
 /// The newest orders of a customer, at most `limit`, and how many there are.
 pub(crate) async fn of_customer(db: &Db, customer: CustomerId, limit: i64) -> Result<OrdersOfCustomer, DbError> {
     let newest = db.all::<OfCustomer>(
-        sql("select order_id, total, state, rejection_reason, coordination, saga_id, version, created_at, updated_at \
-             from customer_order where customer_id = $1 order by created_at desc, order_id desc limit $2")
+        sql("select order_id, total, state, rejection_reason, last_refusal, coordination, saga_id, version, created_at, \
+             updated_at from customer_order where customer_id = $1 order by created_at desc, order_id desc limit $2")
         .bind(customer.0)
         .bind(limit),
     );
@@ -37,12 +38,19 @@ pub(crate) async fn of_customer(db: &Db, customer: CustomerId, limit: i64) -> Re
 
 impl OfCustomer {
     fn into_document(self, customer: CustomerId) -> Result<tramline_contract::Order, DbError> {
-        let Self { order_id, total, state, rejection_reason, coordination, saga_id, version, created_at, updated_at } =
-            self;
-        let customer_id = customer.0;
-        let row =
-            Row { customer_id, total, state, rejection_reason, coordination, saga_id, version, created_at, updated_at };
-        row.into_order(OrderId(order_id)).map(document)
+        let row = Row {
+            customer_id: customer.0,
+            total: self.total,
+            state: self.state,
+            rejection_reason: self.rejection_reason,
+            last_refusal: self.last_refusal,
+            coordination: self.coordination,
+            saga_id: self.saga_id,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        };
+        row.into_order(OrderId(self.order_id)).map(document)
     }
 }
 
@@ -55,7 +63,7 @@ fn document(order: Order) -> tramline_contract::Order {
         total: order.total,
         state: order.state,
         rejection_reason: order.rejection_reason,
-        last_refusal: None,
+        last_refusal: order.last_refusal,
         coordination: order.coordination,
         saga_id: order.saga_id,
         version: order.version,

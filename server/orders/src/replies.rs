@@ -15,7 +15,7 @@ impl ReplyRouter {
     /// A router to every saga of the service.
     #[must_use]
     pub fn new(orders: &Orders) -> Self {
-        Self { sagas: vec![Arc::clone(orders.create_order()) as Arc<dyn ReplyHandler>] }
+        Self { sagas: orders.sagas().reply_handlers() }
     }
 }
 

@@ -1,6 +1,8 @@
 //! The service over HTTP.
 
 use crate::{
+    changes::{Change, Changing},
+    order::Refusal,
     queries, saga_routes,
     service::{NewOrder, Orders, Placing},
 };
@@ -11,15 +13,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use tramline_contract::{CreateOrder, CustomerId, FieldError, Problem};
+use tramline_contract::{CancelOrder, CreateOrder, CustomerId, FieldError, OrderId, OrderState, Problem, ReviseOrder};
 use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
 use tramline_messages::parts::OrdersOfCustomer;
 use tramline_messaging::HandlerError;
 
-/// `POST /orders`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/{id}`, `GET /ready`.
+/// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/{id}`, `GET /ready`.
 pub fn routes(orders: Orders) -> Router {
     Router::new()
         .route("/orders", post(place))
+        .route("/orders/{id}/cancel", post(cancel))
+        .route("/orders/{id}/revise", post(revise))
         .route("/customers/{id}/orders", get(of_customer))
         .route("/sagas", get(saga_routes::list))
         .route("/sagas/{id}", get(saga_routes::find))
@@ -37,6 +41,47 @@ async fn place(State(orders): State<Orders>, trace: Option<TraceParent>, body: J
         Placing::IdInUse => Err(Problem::idempotency_conflict().into()),
         Placing::Overloaded { retry_after } => Err(ApiError::overloaded(retry_after)),
     }
+}
+
+async fn cancel(
+    State(orders): State<Orders>,
+    trace: Option<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let id: OrderId = id.of("order")?;
+    let CancelOrder {} = body.parse(CancelOrder::parse)?;
+    let trace = trace.map(|trace| trace.to_string());
+    answer(orders.change(trace, id, Change::Cancel).await, Problem::order_not_cancellable)
+}
+
+async fn revise(
+    State(orders): State<Orders>,
+    trace: Option<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Response, ApiError> {
+    let id: OrderId = id.of("order")?;
+    let ReviseOrder { total, expected_version } = body.parse(ReviseOrder::parse)?;
+    let trace = trace.map(|trace| trace.to_string());
+    let change = Change::Revise { total, expected_version };
+    answer(orders.change(trace, id, change).await, Problem::order_not_revisable)
+}
+
+/// What a change of an order is answered with; `ended` is the problem of an order at its end.
+fn answer(
+    changing: Result<Changing, HandlerError>,
+    ended: impl FnOnce(OrderState) -> Problem,
+) -> Result<Response, ApiError> {
+    let problem = match changing.map_err(failed)? {
+        Changing::Accepted(accepted) => return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response()),
+        Changing::Overloaded { retry_after } => return Err(ApiError::overloaded(retry_after)),
+        Changing::UnknownOrder => Problem::not_found("order"),
+        Changing::Refused(Refusal::Locked { by }) => Problem::order_locked(by),
+        Changing::Refused(Refusal::State(state)) => ended(state),
+        Changing::Refused(Refusal::Version(current)) => Problem::version_conflict(current),
+    };
+    Err(problem.into())
 }
 
 async fn of_customer(

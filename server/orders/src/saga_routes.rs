@@ -36,8 +36,7 @@ pub(crate) async fn find(State(orders): State<Orders>, id: PathId) -> Result<Jso
     let id: SagaId = id.of("saga")?;
     let found = find_instance(orders.messaging().db(), id.0).await.map_err(|error| failed(error.into()))?;
     let Some((instance, log)) = found else { return Err(Problem::not_found("saga").into()) };
-    let steps = orders.create_order().definition().step_views(instance.phase, instance.refused_step);
-    let steps = steps.into_iter().map(|step| SagaStep {
+    let steps = orders.sagas().steps(&instance).into_iter().map(|step| SagaStep {
         name: step.name.to_owned(),
         category: match step.category {
             Category::Compensatable => StepCategory::Compensatable,

@@ -8,7 +8,7 @@ pub fn migrations() -> Vec<Migration> {
     [tramline_messaging::MIGRATIONS, tramline_sagas::MIGRATIONS, OWN].concat()
 }
 
-const OWN: &[Migration] = &[ORDERS, ORDERS_OF_CUSTOMER];
+const OWN: &[Migration] = &[ORDERS, ORDERS_OF_CUSTOMER, LAST_REFUSAL];
 
 const ORDERS: Migration = Migration {
     version: 1_000,
@@ -39,5 +39,14 @@ const ORDERS_OF_CUSTOMER: Migration = Migration {
     sql: "
 -- A customer's orders, newest first, for whoever composes a customer with them. The id breaks ties.
 create index customer_order_customer on customer_order (customer_id, created_at, order_id);
+",
+};
+
+const LAST_REFUSAL: Migration = Migration {
+    version: 1_002,
+    description: "orders: why the last revision was refused",
+    sql: "
+-- Kept until the next revision begins.
+alter table customer_order add column last_refusal text;
 ",
 };

@@ -2,13 +2,13 @@
 
 use crate::{
     admission::{Admission, Capacity},
-    create_order::{self, CreateOrderData},
-    participant::OrderParticipant,
+    changes::{self, Change, Changing},
+    create_order::CreateOrderData,
+    sagas::Sagas,
     store,
 };
 use std::{sync::Arc, time::Duration};
 use tramline_contract::{Coordination, CustomerId, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
-use tramline_messages::channels::ORDER_REPLIES;
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
 use tramline_sagas::Orchestrator;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub struct Orders {
     messaging: Messaging,
-    create_order: Arc<Orchestrator<CreateOrderData>>,
+    sagas: Sagas,
     admission: Arc<Admission>,
 }
 
@@ -58,8 +58,7 @@ impl Orders {
     /// The service over its own database.
     #[must_use]
     pub fn with_capacity(messaging: Messaging, capacity: Capacity) -> Self {
-        let create_order = Orchestrator::new(create_order::definition(), ORDER_REPLIES, Arc::new(OrderParticipant));
-        Self { messaging, create_order: Arc::new(create_order), admission: Arc::new(Admission::new(capacity)) }
+        Self { messaging, sagas: Sagas::new(), admission: Arc::new(Admission::new(capacity)) }
     }
 
     /// The database with its outbox.
@@ -68,8 +67,8 @@ impl Orders {
         &self.messaging
     }
 
-    pub(crate) const fn create_order(&self) -> &Arc<Orchestrator<CreateOrderData>> {
-        &self.create_order
+    pub(crate) const fn sagas(&self) -> &Sagas {
+        &self.sagas
     }
 
     /// Accepts an order and starts its saga, unless too much is under way. The id is the idempotency key.
@@ -81,7 +80,7 @@ impl Orders {
             Ok(seat) => seat,
             Err(retry_after) => return Ok(Placing::Overloaded { retry_after }),
         };
-        let orchestrator = Arc::clone(&self.create_order);
+        let orchestrator = Arc::clone(&self.sagas.create_order);
         // The unit of work runs even when whoever waits for it has gone, so it holds the seat too.
         let held = Arc::clone(&seat);
         let placed = self
@@ -106,6 +105,38 @@ impl Orders {
             }
             other => other,
         }
+    }
+
+    /// Begins to cancel or revise an order, unless too much is under way. Neither has an idempotency key: whoever asks again
+    /// is told which saga holds the order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change(
+        &self,
+        traceparent: Option<String>,
+        id: OrderId,
+        change: Change,
+    ) -> Result<Changing, HandlerError> {
+        let seat = match self.admission.admit(self.messaging.db()).await {
+            Ok(seat) => seat,
+            Err(retry_after) => return Ok(Changing::Overloaded { retry_after }),
+        };
+        let sagas = self.sagas.clone();
+        let changing = self
+            .messaging
+            .transact(traceparent, move |work| {
+                Box::pin(async move {
+                    let changing = changes::begin(work, &sagas, id, change).await;
+                    drop(seat);
+                    changing
+                })
+            })
+            .await?;
+        if matches!(changing, Changing::Accepted(_)) {
+            self.admission.started();
+        }
+        Ok(changing)
     }
 }
 

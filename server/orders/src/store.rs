@@ -17,6 +17,7 @@ tramline_db::record! {
         pub(crate) total: i64,
         pub(crate) state: String,
         pub(crate) rejection_reason: Option<String>,
+        pub(crate) last_refusal: Option<String>,
         pub(crate) coordination: String,
         pub(crate) saga_id: Option<Uuid>,
         pub(crate) version: i64,
@@ -46,8 +47,22 @@ pub(crate) async fn placed(tx: &mut Tx, id: OrderId) -> Result<Option<Placed>, D
 pub(crate) async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>, DbError> {
     let row: Option<Row> = tx
         .optional(
-            sql("select customer_id, total, state, rejection_reason, coordination, saga_id, version, created_at, updated_at \
-                 from customer_order where order_id = $1")
+            sql("select customer_id, total, state, rejection_reason, last_refusal, coordination, saga_id, version, \
+                 created_at, updated_at from customer_order where order_id = $1")
+            .bind(id.0),
+        )
+        .await?;
+    row.map(|row| row.into_order(id)).transpose()
+}
+
+/// As [`load`], and keeps others from changing the row until the unit of work ends. It writes nothing: a lock of one text for
+/// both databases.
+pub(crate) async fn load_locked(tx: &mut Tx, id: OrderId) -> Result<Option<Order>, DbError> {
+    let row: Option<Row> = tx
+        .optional(
+            sql("update customer_order set version = version where order_id = $1 \
+                 returning customer_id, total, state, rejection_reason, last_refusal, coordination, saga_id, version, \
+                 created_at, updated_at")
             .bind(id.0),
         )
         .await?;
@@ -62,6 +77,7 @@ impl Row {
             total: Money::from_minor(self.total),
             state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
             rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
+            last_refusal: self.last_refusal.as_deref().and_then(RejectionReason::parse),
             coordination: Coordination::parse(&self.coordination)
                 .ok_or_else(|| DbError::corrupt("an order's coordination", self.coordination))?,
             saga_id: self.saga_id.map(SagaId),
@@ -97,15 +113,16 @@ pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: Orde
 /// Writes a changed order and sends what happened. `false` means that somebody changed it meanwhile.
 pub(crate) async fn update(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<bool, DbError> {
     let updated = work.tx.execute(
-        sql("update customer_order set total = $2, state = $3, rejection_reason = $4, saga_id = $5, version = $6, updated_at = $7 \
-             where order_id = $1 and version = $6 - 1")
+        sql("update customer_order set total = $2, state = $3, rejection_reason = $4, saga_id = $5, version = $6, updated_at = $7, \
+             last_refusal = $8 where order_id = $1 and version = $6 - 1")
         .bind(order.id.0)
         .bind(order.total.minor())
         .bind(order.state.as_str())
         .bind(order.rejection_reason.map(RejectionReason::as_str))
         .bind(order.saga_id.map(|id| id.0))
         .bind(order.version.0)
-        .bind(order.updated_at),
+        .bind(order.updated_at)
+        .bind(order.last_refusal.map(RejectionReason::as_str)),
     );
     if updated.await? == 0 {
         return Ok(false);
@@ -127,6 +144,7 @@ fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Resul
         total: order.total,
         state: order.state,
         rejection_reason: order.rejection_reason,
+        last_refusal: order.last_refusal,
         coordination: order.coordination,
         saga_id: order.saga_id,
         created_at_micros: order.created_at.0,

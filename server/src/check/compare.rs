@@ -25,8 +25,10 @@ pub(super) fn reservations(truth: &[(OrderId, Truth)], accounts: &Accounts) -> V
         match (order.state, held) {
             (OrderState::Approved | OrderState::CancelPending, Some(held)) if *held == order.total => {}
             (OrderState::Rejected | OrderState::Cancelled, None) => {}
+            // The order that is being cancelled holds its credit until its saga has released it, and says so later.
+            (OrderState::CancelPending, None) => {}
             // The credit of a revised order is the old total or the new one, whichever step its saga is at.
-            (OrderState::RevisionPending, Some(_)) => {}
+            (OrderState::RevisionPending, Some(held)) if *held == order.total || Some(*held) == order.proposed => {}
             // Its saga is not over, which is told where sagas are.
             (OrderState::Pending, _) => {}
             (state, held) => {
@@ -91,6 +93,7 @@ pub(super) fn orders(truth: &[(OrderId, Truth)], view: &[ViewOrder]) -> Vec<Stri
             customer_id: order.customer_id,
             total: order.total,
             state: order.state.as_str().to_owned(),
+            last_refusal: order.last_refusal.map(|reason| reason.as_str().to_owned()),
             version: order.version.0,
         };
         match shown.get(id) {
@@ -165,8 +168,13 @@ mod tests {
     const ORDER: OrderId = OrderId(Uuid::from_u128(2));
     const TOTAL: Money = Money::from_minor(30_00);
 
+    fn truth(state: OrderState) -> Truth {
+        let proposed = (state == OrderState::RevisionPending).then_some(Money::from_minor(45_00));
+        Truth { customer_id: CUSTOMER, total: TOTAL, proposed, state, last_refusal: None, version: Version(2) }
+    }
+
     fn order(state: OrderState) -> Vec<(OrderId, Truth)> {
-        vec![(ORDER, Truth { customer_id: CUSTOMER, total: TOTAL, state, version: Version(2) })]
+        vec![(ORDER, truth(state))]
     }
 
     fn account(held: &[(OrderId, Money)]) -> Accounts {
@@ -174,7 +182,8 @@ mod tests {
             reserved: Money::from_minor(held.iter().map(|(_, money)| money.minor()).sum()),
             ..Account::default()
         };
-        HashMap::from([(CUSTOMER, Replayed { account, version: 2, reservations: held.iter().copied().collect() })])
+        let reservations = held.iter().copied().collect();
+        HashMap::from([(CUSTOMER, Replayed { account, version: 2, reservations, ..Replayed::default() })])
     }
 
     #[test]
@@ -183,6 +192,17 @@ mod tests {
         assert_eq!(reservations(&order(OrderState::Approved), &held), Vec::<String>::new());
         assert_eq!(reservations(&order(OrderState::Rejected), &account(&[])), Vec::<String>::new());
         for (state, accounts) in [
+            (OrderState::CancelPending, held.clone()),
+            (OrderState::CancelPending, account(&[])),
+            (OrderState::RevisionPending, held.clone()),
+            (OrderState::RevisionPending, account(&[(ORDER, Money::from_minor(45_00))])),
+        ] {
+            assert_eq!(reservations(&order(state), &accounts), Vec::<String>::new(), "{state:?}");
+        }
+        for (state, accounts) in [
+            (OrderState::RevisionPending, account(&[])),
+            (OrderState::RevisionPending, account(&[(ORDER, Money::from_minor(46_00))])),
+            (OrderState::CancelPending, account(&[(ORDER, Money::from_minor(1))])),
             (OrderState::Approved, account(&[])),
             (OrderState::Approved, account(&[(ORDER, Money::from_minor(1))])),
             (OrderState::Rejected, held.clone()),
@@ -196,13 +216,20 @@ mod tests {
     #[test]
     fn the_view_shows_every_order_as_it_is_and_no_other() {
         let truth = order(OrderState::Approved);
-        let shown =
-            ViewOrder { id: ORDER, customer_id: CUSTOMER, total: TOTAL, state: "APPROVED".to_owned(), version: 2 };
+        let shown = ViewOrder {
+            id: ORDER,
+            customer_id: CUSTOMER,
+            total: TOTAL,
+            state: "APPROVED".to_owned(),
+            last_refusal: None,
+            version: 2,
+        };
         assert_eq!(orders(&truth, std::slice::from_ref(&shown)), Vec::<String>::new());
         for wrong in [
             ViewOrder { state: "REJECTED".to_owned(), ..shown.clone() },
             ViewOrder { version: 1, ..shown.clone() },
             ViewOrder { total: Money::ZERO, ..shown.clone() },
+            ViewOrder { last_refusal: Some("INSUFFICIENT_CREDIT".to_owned()), ..shown.clone() },
         ] {
             assert_eq!(orders(&truth, &[wrong]).len(), 1);
         }

@@ -85,10 +85,14 @@ impl Databases {
         }
         for (customer, payload) in events(customers).await {
             let decided = match serde_json::from_str(&payload).expect("an event") {
-                AccountEvent::CustomerCreated { .. } => continue,
-                AccountEvent::CreditReserved { order_id, .. } | AccountEvent::CreditRefused { order_id, .. } => {
-                    order_id
-                }
+                AccountEvent::CustomerCreated { .. }
+                | AccountEvent::CreditLimitChanged { .. }
+                | AccountEvent::PaymentRecorded { .. } => continue,
+                AccountEvent::CreditReserved { order_id, .. }
+                | AccountEvent::CreditRefused { order_id, .. }
+                | AccountEvent::CreditReleased { order_id, .. }
+                | AccountEvent::ReservationChanged { order_id, .. }
+                | AccountEvent::ReservationChangeRefused { order_id, .. } => order_id,
             };
             facts.decisions.entry(CustomerId(customer)).or_default().push(decided);
         }
@@ -197,7 +201,6 @@ fn precedence(facts: &Facts, placed: &[Placed]) -> Vec<String> {
 mod tests {
     use super::*;
     use tramline_contract::{Money, Version};
-    use tramline_customers::Account;
 
     const CUSTOMER: CustomerId = CustomerId(Uuid::from_u128(1));
     const TOTAL: Money = Money::from_minor(30_00);
@@ -208,9 +211,16 @@ mod tests {
 
     /// Two orders of a customer, one after the other; the second is refused.
     fn good() -> (Facts, Vec<Placed>) {
-        let truth = |state| Truth { customer_id: CUSTOMER, total: TOTAL, state, version: Version(2) };
+        let truth = |state| Truth {
+            customer_id: CUSTOMER,
+            total: TOTAL,
+            proposed: None,
+            state,
+            last_refusal: None,
+            version: Version(2),
+        };
         let reservations = HashMap::from([(order(10), TOTAL)]);
-        let account = Replayed { account: Account::default(), version: 3, reservations };
+        let account = Replayed { version: 3, reservations, ..Replayed::default() };
         let saga = |number: u128| Uuid::from_u128(100 + number);
         let facts = Facts {
             orders: HashMap::from([(order(10), truth(OrderState::Approved)), (order(11), truth(OrderState::Rejected))]),

@@ -38,7 +38,11 @@ async fn a_body_that_cannot_be_read_is_refused() {
     let large = format!("{{\"name\":\"{}\"}}", "x".repeat(64 * 1024));
     let deep = "[".repeat(60_000);
     let text = "Content-Type: text/plain";
-    for path in ["/api/customers", "/api/orders"] {
+    let id = new_id();
+    let changes =
+        [("customers", "credit-limit"), ("customers", "payments"), ("orders", "cancel"), ("orders", "revise")];
+    let changes = changes.map(|(what, change)| format!("/api/{what}/{id}/{change}"));
+    for path in ["/api/customers", "/api/orders"].into_iter().chain(changes.iter().map(String::as_str)) {
         for (header, body, status, code) in [
             (JSON, "", 400, "malformed-json"),
             (JSON, "{", 400, "malformed-json"),
@@ -125,6 +129,56 @@ async fn every_bad_field_is_named() {
         let problem = refused(&answer, 422, "invalid-request", &format!("{path} {body}"));
         let named: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
         assert_eq!(named, [field], "{body}");
+    }
+    untouched(&desk).await;
+}
+
+/// Neither the customer nor the order is there: the body is judged first, and what is good finds nothing.
+#[tokio::test]
+async fn every_bad_field_of_a_change_is_named() {
+    let desk = TestDesk::start();
+    let id = new_id();
+    let limit = (format!("/api/customers/{id}/credit-limit"), json!({"creditLimit": "10.00", "expectedVersion": 1}));
+    let payment = (format!("/api/customers/{id}/payments"), json!({"id": id, "amount": "10.00", "reference": "A1"}));
+    let cancel = (format!("/api/orders/{id}/cancel"), json!({}));
+    let revise = (format!("/api/orders/{id}/revise"), json!({"total": "10.00", "expectedVersion": 1}));
+    let money = [json!(null), json!("ten"), json!("-0.01"), json!("1.005"), json!("10000000000.00"), json!(1e300)];
+    let versions = [json!(0), json!(-1), json!("1"), json!(1.5), json!(1e30), json!({})];
+    let references = [json!(""), json!(" "), json!(7), json!("a\u{0}b"), json!("x".repeat(201)), json!([])];
+    let mut cases: Vec<(&(String, Value), &str, Value)> = Vec::new();
+    for (good, field) in [(&limit, "creditLimit"), (&payment, "amount"), (&revise, "total")] {
+        cases.extend(money.iter().map(|value| (good, field, value.clone())));
+    }
+    for zero in [json!("0.00"), json!(0), json!("-0")] {
+        cases.extend([(&payment, "amount", zero.clone()), (&revise, "total", zero)]);
+    }
+    for good in [&limit, &revise] {
+        cases.extend(versions.iter().map(|value| (good, "expectedVersion", value.clone())));
+    }
+    cases.extend(references.iter().map(|value| (&payment, "reference", value.clone())));
+    cases.extend([json!("me"), json!(7)].map(|value| (&payment, "id", value)));
+    for good in [&limit, &payment, &cancel, &revise] {
+        cases.extend(["reason", "__proto__", "version"].map(|field| (good, field, json!(1))));
+    }
+    for ((path, good), field, value) in cases {
+        let body = with(good, field, Some(value)).to_string();
+        let answer = desk.send_raw(&format!("POST {path} HTTP/1.1\n{JSON}"), body.as_bytes()).await;
+        let shown: String = body.chars().take(80).collect();
+        let problem = refused(&answer, 422, "invalid-request", &format!("{path} {shown}"));
+        let named: Vec<_> = problem.errors.iter().map(|error| error.field.as_str()).collect();
+        assert_eq!(named, [field], "{shown}");
+    }
+    for (path, good) in [&limit, &payment, &cancel, &revise] {
+        let body = good.to_string();
+        let answer = desk.send_raw(&format!("POST {path} HTTP/1.1\n{JSON}"), body.as_bytes()).await;
+        refused(&answer, 404, "not-found", path);
+        let nowhere = path.replace(&id.to_string(), "me");
+        let answer = desk.send_raw(&format!("POST {nowhere} HTTP/1.1\n{JSON}"), body.as_bytes()).await;
+        refused(&answer, 404, "not-found", &nowhere);
+        let answer = desk.send_raw(&format!("GET {path} HTTP/1.1"), b"").await;
+        refused(&answer, 405, "method-not-allowed", path);
+        let head = format!("POST {path} HTTP/1.1\n{JSON}\nOrigin: http://evil.test");
+        refused(&desk.send_raw(&head, body.as_bytes()).await, 403, "cross-origin", path);
     }
     untouched(&desk).await;
 }

@@ -8,7 +8,7 @@ use tramline_testing::DeskStores;
 
 /// A database, what is done to it, and the kind of thing that is wrong then.
 const PLANTS: [(&str, &str, &str); 8] = [
-    ("customers", "update credit_reservation set amount = amount + 1", "credit accounts replayed"),
+    ("customers", "update credit_reservation set held = held + 1 where held > 0", "credit accounts replayed"),
     ("customers", "delete from credit_reservation where outcome = 'RESERVED'", "credit accounts replayed"),
     ("customers", "update event set version = 9 where version = 3", "credit accounts replayed"),
     ("orders", "update customer_order set state = 'REJECTED' where state = 'APPROVED'", "orders against reservations"),

@@ -162,13 +162,18 @@ impl TestDesk {
 
     /// Waits until an order is decided.
     pub async fn settled(&self, id: OrderId) -> Order {
+        self.settled_at(id, 2).await
+    }
+
+    /// Waits until an order has come to a version and no saga holds it.
+    pub async fn settled_at(&self, id: OrderId, version: i64) -> Order {
         let settled = async {
             loop {
-                // The desk itself waits a moment for the second version, so this is no busy loop.
-                let answer = self.get(&format!("/api/orders/{id}?minVersion=2")).await;
+                // The desk itself waits a moment for that version, so this is no busy loop.
+                let answer = self.get(&format!("/api/orders/{id}?minVersion={version}")).await;
                 if answer.status == 200 {
                     let order: Order = answer.json().expect("an order");
-                    if order.state.is_settled() {
+                    if order.version.0 >= version && order.state.is_settled() {
                         return order;
                     }
                 }

@@ -1,6 +1,8 @@
 //! Stories of the whole desk: the real program on a port of its own, driven over HTTP and the socket as its users do.
 
+mod account;
 mod bad_input;
+mod changes;
 mod check;
 mod credit;
 mod desk;

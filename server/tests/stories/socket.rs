@@ -95,6 +95,25 @@ async fn a_first_visit_is_told_to_read_and_then_hears_every_outcome() {
     }
 }
 
+/// Every state that an order passes through is told, and its customer's credit as it moves.
+#[tokio::test]
+async fn a_cancellation_is_told_state_by_state() {
+    let desk = TestDesk::start();
+    let customer = desk.customer("Ada", "10.00").await;
+    let (id, _) = desk.order(customer, "10.00").await;
+    let (mut socket, _) = Socket::greet(&desk, None).await;
+    let answer = desk.post(&format!("/api/orders/{id}/cancel"), &serde_json::json!({})).await;
+    assert_eq!(answer.status, 202);
+    let (mut last, mut free) = (None, false);
+    while last != Some(OrderState::Cancelled) || !free {
+        match socket.change(&desk).await {
+            ServerFrame::Order { order, .. } if order.id == id => last = Some(order.state),
+            ServerFrame::Customer { customer, .. } => free = customer.available_credit.to_string() == "10.00",
+            other => panic!("nothing else happens: {other:?}"),
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_comes_back_is_told_exactly_what_it_missed() {
     let desk = TestDesk::start();

@@ -7,7 +7,10 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http::Uri;
 use std::sync::Arc;
-use tramline_contract::{CreateCustomer, Created, Customer, CustomerId, CustomerOrders, Page};
+use tramline_contract::{
+    CreateCustomer, Created, Customer, CustomerId, CustomerOrders, Page, PaymentId, Problem, RecordPayment,
+    SetCreditLimit,
+};
 use tramline_http::{Answer, ApiError, JsonBody, PathId, QueryFields, TraceParent};
 
 /// What is searched for is part of a name.
@@ -25,6 +28,45 @@ pub(crate) async fn create_customer(
     command.id.get_or_insert_with(|| CustomerId((app.new_id)()));
     // Its id is the idempotency key.
     let call = app.services.customers.post_json("/customers", &command).repeatable();
+    app.commands.send(call.traced(Some(trace))).await
+}
+
+/// Changes a customer's credit limit, also below what is reserved.
+#[utoipa::path(post, path = "/api/customers/{id}/credit-limit", tag = "Customers", request_body = SetCreditLimit,
+    params(("id" = CustomerId, Path, description = "The customer")),
+    responses((status = 200, description = "The customer has that limit, in this version", body = Created),
+        (status = 409, description = "`version-conflict`: the customer is not at `expectedVersion`", body = Problem,
+            content_type = "application/problem+json")))]
+pub(crate) async fn set_credit_limit(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Answer, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    let command = body.parse(SetCreditLimit::parse)?;
+    let call = app.services.customers.post_json(&format!("/customers/{id}/credit-limit"), &command);
+    // Without a version that was seen, sent twice it could undo what another has set in between.
+    let call = if command.expected_version.is_some() { call.repeatable() } else { call };
+    app.commands.send(call.traced(Some(trace))).await
+}
+
+/// Records a payment. What was paid is available again.
+#[utoipa::path(post, path = "/api/customers/{id}/payments", tag = "Customers", request_body = RecordPayment,
+    params(("id" = CustomerId, Path, description = "Who paid")),
+    responses((status = 201, body = Created,
+        description = "Recorded, now or by an earlier request with the same id and body: the payment's id and the customer's version")))]
+pub(crate) async fn record_payment(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Answer, ApiError> {
+    let id: CustomerId = id.of("customer")?;
+    let mut command = body.parse(RecordPayment::parse)?;
+    command.id.get_or_insert_with(|| PaymentId((app.new_id)()));
+    // Its id is the idempotency key.
+    let call = app.services.customers.post_json(&format!("/customers/{id}/payments"), &command).repeatable();
     app.commands.send(call.traced(Some(trace))).await
 }
 

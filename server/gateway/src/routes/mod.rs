@@ -31,9 +31,13 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
     vec![
         ("/api/customers", get(list_customers).merge(post(create_customer))),
         ("/api/customers/{id}", get(show_customer)),
+        ("/api/customers/{id}/credit-limit", post(set_credit_limit)),
+        ("/api/customers/{id}/payments", post(record_payment)),
         ("/api/customers/{id}/orders", get(list_orders_of_customer)),
         ("/api/orders", get(list_orders).merge(post(create_order))),
         ("/api/orders/{id}", get(show_order)),
+        ("/api/orders/{id}/cancel", post(cancel_order)),
+        ("/api/orders/{id}/revise", post(revise_order)),
         ("/api/sagas", get(list_sagas)),
         ("/api/sagas/{id}", get(show_saga)),
         ("/api/search", get(search)),

@@ -6,7 +6,9 @@ use axum::Extension;
 use axum::extract::State;
 use http::Uri;
 use std::sync::Arc;
-use tramline_contract::{CreateOrder, CustomerId, Order, OrderAccepted, OrderId, OrderState, Page};
+use tramline_contract::{
+    CancelOrder, CreateOrder, CustomerId, Order, OrderAccepted, OrderId, OrderState, Page, Problem, ReviseOrder,
+};
 use tramline_http::{Answer, ApiError, JsonBody, PathId, QueryFields, TraceParent};
 
 /// What is searched for is part of a customer's name or of an id.
@@ -24,7 +26,45 @@ pub(crate) async fn create_order(
     command.id.get_or_insert_with(|| OrderId((app.new_id)()));
     // Its id is the idempotency key.
     let call = app.services.orders.post_json("/orders", &command).repeatable();
-    app.commands.send_new_order(call.traced(Some(trace))).await
+    app.commands.send_saga(call.traced(Some(trace))).await
+}
+
+/// Cancels an approved order: its saga releases the credit.
+#[utoipa::path(post, path = "/api/orders/{id}/cancel", tag = "Orders", request_body = CancelOrder,
+    params(("id" = OrderId, Path, description = "The order")),
+    responses((status = 202, description = "Begun; the saga named cancels it", body = OrderAccepted),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+            description = "`order-locked`: the saga `lockedBy` holds it. `order-not-cancellable`: it is rejected or cancelled")))]
+pub(crate) async fn cancel_order(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Answer, ApiError> {
+    let id: OrderId = id.of("order")?;
+    let command = body.parse(CancelOrder::parse)?;
+    // Sent once: a second one would find the order locked by the first and be told of a conflict that is none.
+    let call = app.services.orders.post_json(&format!("/orders/{id}/cancel"), &command);
+    app.commands.send_saga(call.traced(Some(trace))).await
+}
+
+/// Gives an approved order another total. Credit decides: the socket tells the new total, or the old one with `lastRefusal`.
+#[utoipa::path(post, path = "/api/orders/{id}/revise", tag = "Orders", request_body = ReviseOrder,
+    params(("id" = OrderId, Path, description = "The order")),
+    responses((status = 202, description = "Begun; the saga named decides it", body = OrderAccepted),
+        (status = 409, body = Problem, content_type = "application/problem+json",
+            description = "`order-locked`: the saga `lockedBy` holds it. `version-conflict`: it is not at `expectedVersion`. \
+                `order-not-revisable`: it is rejected or cancelled")))]
+pub(crate) async fn revise_order(
+    State(app): State<Arc<App>>,
+    Extension(trace): Extension<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<Answer, ApiError> {
+    let id: OrderId = id.of("order")?;
+    let command = body.parse(ReviseOrder::parse)?;
+    let call = app.services.orders.post_json(&format!("/orders/{id}/revise"), &command);
+    app.commands.send_saga(call.traced(Some(trace))).await
 }
 
 /// Finds orders, newest first.

@@ -15,6 +15,8 @@ pub struct ViewOrder {
     pub total: Money,
     /// Where it stands.
     pub state: String,
+    /// Why the last revision was refused.
+    pub last_refusal: Option<String>,
     /// The events included.
     pub version: i64,
 }

@@ -49,6 +49,7 @@ tramline_db::record! {
         pub(crate) total: i64,
         pub(crate) state: String,
         pub(crate) rejection_reason: Option<String>,
+        pub(crate) last_refusal: Option<String>,
         pub(crate) coordination: String,
         pub(crate) saga_id: Option<Uuid>,
         pub(crate) version: i64,
@@ -70,7 +71,7 @@ impl OrderRow {
             total: Money::from_minor(self.total),
             state: OrderState::parse(&self.state).ok_or_else(|| DbError::corrupt("an order's state", self.state))?,
             rejection_reason: self.rejection_reason.as_deref().and_then(RejectionReason::parse),
-            last_refusal: None,
+            last_refusal: self.last_refusal.as_deref().and_then(RejectionReason::parse),
             coordination: Coordination::parse(&self.coordination)
                 .ok_or_else(|| DbError::corrupt("an order's coordination", self.coordination))?,
             saga_id: self.saga_id.map(SagaId),
@@ -102,6 +103,7 @@ impl From<OrderRow> for ViewOrder {
             customer_id: CustomerId(row.customer_id),
             total: Money::from_minor(row.total),
             state: row.state,
+            last_refusal: row.last_refusal,
             version: row.version,
         }
     }

@@ -37,6 +37,7 @@ fn history() -> Vec<Arc<Record>> {
                 total: amount,
                 state: OrderState::Pending,
                 rejection_reason: None,
+                last_refusal: None,
                 coordination: Coordination::Orchestration,
                 saga_id: None,
                 created_at_micros: 10,

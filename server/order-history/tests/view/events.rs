@@ -76,6 +76,7 @@ fn snapshot(customer: u128, state: OrderState, created_at: i64) -> OrderSnapshot
         total: Money::from_minor(12_50),
         state,
         rejection_reason: None,
+        last_refusal: None,
         coordination: Coordination::Orchestration,
         saga_id: (state != OrderState::Pending).then_some(SagaId(Uuid::from_u128(5))),
         created_at_micros: created_at,

@@ -60,13 +60,13 @@ for _ = 1, tonumber(argument()) do
 end
 
 for _ = 1, tonumber(argument()) do
-  local id, version, customer, total, status, reason, coordination, saga, created, updated =
-    argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument()
+  local id, version, customer, total, status, reason = argument(), argument(), argument(), argument(), argument(), argument()
+  local refusal, coordination, saga, created, updated = argument(), argument(), argument(), argument(), argument()
   local hash = key('order:' .. id)
   local known = redis.call('HMGET', hash, 'version', 'state', 'created_at')
   if is_news(known[1], version) then
     redis.call('HSET', hash, 'version', version, 'total', total, 'state', status, 'rejection_reason', reason,
-      'saga_id', saga, 'updated_at', updated)
+      'last_refusal', refusal, 'saga_id', saga, 'updated_at', updated)
     if not known[1] then
       redis.call('HSET', hash, 'customer_id', customer, 'coordination', coordination, 'created_at', created)
       local member = place(created, id)

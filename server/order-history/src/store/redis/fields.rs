@@ -85,6 +85,8 @@ impl Fields {
             total: self.parse("total")?,
             state: self.get("state")?.to_owned(),
             rejection_reason: filled("rejection_reason")?.map(str::to_owned),
+            // A document that was written before there were revisions lacks it.
+            last_refusal: self.0.get("last_refusal").filter(|text| !text.is_empty()).cloned(),
             coordination: self.get("coordination")?.to_owned(),
             saga_id: filled("saga_id")?.map(|_| self.parse::<Uuid>("saga_id")).transpose()?,
             version: self.parse("version")?,

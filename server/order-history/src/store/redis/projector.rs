@@ -187,6 +187,7 @@ fn append_orders(arguments: &mut Vec<Vec<u8>>, changes: &Changes) {
             order.total.minor().to_string(),
             order.state.as_str().to_owned(),
             order.rejection_reason.map_or("", RejectionReason::as_str).to_owned(),
+            order.last_refusal.map_or("", RejectionReason::as_str).to_owned(),
             order.coordination.as_str().to_owned(),
             order.saga_id.map(|id| id.0.simple().to_string()).unwrap_or_default(),
             order.created_at_micros.to_string(),

@@ -11,8 +11,9 @@ pub(super) async fn contents(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrde
              coalesce(n.order_count, 0) from customer_view as c \
              left join customer_order_count as n on n.customer_id = c.customer_id order by c.customer_id"))
         .await?;
-    let orders: Vec<(Uuid, Uuid, i64, String, i64)> =
-        db.all(sql("select order_id, customer_id, total, state, version from order_view order by order_id")).await?;
+    let orders: Vec<(Uuid, Uuid, i64, String, Option<String>, i64)> = db
+        .all(sql("select order_id, customer_id, total, state, last_refusal, version from order_view order by order_id"))
+        .await?;
     let customers =
         customers.into_iter().map(|(id, name, credit_limit, reserved, paid, version, order_count)| ViewCustomer {
             id: CustomerId(id),
@@ -23,11 +24,12 @@ pub(super) async fn contents(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrde
             version,
             order_count,
         });
-    let orders = orders.into_iter().map(|(id, customer, total, state, version)| ViewOrder {
+    let orders = orders.into_iter().map(|(id, customer, total, state, last_refusal, version)| ViewOrder {
         id: OrderId(id),
         customer_id: CustomerId(customer),
         total: Money::from_minor(total),
         state,
+        last_refusal,
         version,
     });
     Ok((customers.collect(), orders.collect()))

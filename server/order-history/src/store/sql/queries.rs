@@ -14,8 +14,8 @@ pub(super) fn customers_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
 }
 
 pub(super) fn orders_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
-    sql("select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.coordination, \
-         o.saga_id, o.version, o.created_at, o.updated_at \
+    sql("select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.last_refusal, \
+         o.coordination, o.saga_id, o.version, o.created_at, o.updated_at \
          from order_view as o left join customer_view as c on c.customer_id = o.customer_id \
          where o.order_id in (select wanted.id from rows($1: id uuid) as wanted)")
     .column(ids)
@@ -38,8 +38,8 @@ pub(super) fn customers(q: Option<&str>, after: Place, limit: i64) -> Statement 
 pub(super) fn orders(filter: &OrderFilter, after: Place, limit: i64) -> Statement {
     let leading = match (filter.customer_id, filter.state) {
         (Some(customer), _) => sql(
-            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.coordination, \
-             o.saga_id, o.version, o.created_at, o.updated_at \
+            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.last_refusal, \
+             o.coordination, o.saga_id, o.version, o.created_at, o.updated_at \
              from order_view as o left join customer_view as c on c.customer_id = o.customer_id \
              where o.customer_id = $1 and (o.created_at, o.order_id) < ($2, $3) and ($4 is null or o.state = $4) \
              and ($5 is null or instr(c.name_folded, $5) > 0 or instr(lower(hex(o.order_id)), $6) = 1) \
@@ -47,8 +47,8 @@ pub(super) fn orders(filter: &OrderFilter, after: Place, limit: i64) -> Statemen
         )
         .bind(customer.0),
         (None, Some(state)) => sql(
-            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.coordination, \
-             o.saga_id, o.version, o.created_at, o.updated_at \
+            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.last_refusal, \
+             o.coordination, o.saga_id, o.version, o.created_at, o.updated_at \
              from order_view as o left join customer_view as c on c.customer_id = o.customer_id \
              where o.state = $1 and (o.created_at, o.order_id) < ($2, $3) and ($4 is null or o.state = $4) \
              and ($5 is null or instr(c.name_folded, $5) > 0 or instr(lower(hex(o.order_id)), $6) = 1) \
@@ -56,8 +56,8 @@ pub(super) fn orders(filter: &OrderFilter, after: Place, limit: i64) -> Statemen
         )
         .bind(state.as_str()),
         (None, None) => sql(
-            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.coordination, \
-             o.saga_id, o.version, o.created_at, o.updated_at \
+            "select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.last_refusal, \
+             o.coordination, o.saga_id, o.version, o.created_at, o.updated_at \
              from order_view as o left join customer_view as c on c.customer_id = o.customer_id \
              where $1 is null and (o.created_at, o.order_id) < ($2, $3) and ($4 is null or o.state = $4) \
              and ($5 is null or instr(c.name_folded, $5) > 0 or instr(lower(hex(o.order_id)), $6) = 1) \

@@ -65,6 +65,7 @@ async fn put_orders(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
                 order.total.minor(),
                 order.state.as_str(),
                 order.rejection_reason.map(RejectionReason::as_str),
+                order.last_refusal.map(RejectionReason::as_str),
                 order.coordination.as_str(),
                 order.saga_id.map(|id| id.0),
                 *version,
@@ -74,15 +75,15 @@ async fn put_orders(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
         })
         .collect();
     tx.execute(
-        sql("insert into order_view (order_id, customer_id, total, state, rejection_reason, coordination, saga_id, version, \
-             created_at, updated_at) \
-             select new.id, new.customer_id, new.total, new.state, new.rejection_reason, new.coordination, new.saga_id, \
-             new.version, new.created_at, new.updated_at \
-             from rows($1: id uuid, customer_id uuid, total bigint, state text, rejection_reason text, coordination text, \
-             saga_id uuid, version bigint, created_at bigint, updated_at bigint) as new where true \
+        sql("insert into order_view (order_id, customer_id, total, state, rejection_reason, last_refusal, coordination, \
+             saga_id, version, created_at, updated_at) \
+             select new.id, new.customer_id, new.total, new.state, new.rejection_reason, new.last_refusal, \
+             new.coordination, new.saga_id, new.version, new.created_at, new.updated_at \
+             from rows($1: id uuid, customer_id uuid, total bigint, state text, rejection_reason text, last_refusal text, \
+             coordination text, saga_id uuid, version bigint, created_at bigint, updated_at bigint) as new where true \
              on conflict (order_id) do update set total = excluded.total, state = excluded.state, \
-             rejection_reason = excluded.rejection_reason, saga_id = excluded.saga_id, version = excluded.version, \
-             updated_at = excluded.updated_at \
+             rejection_reason = excluded.rejection_reason, last_refusal = excluded.last_refusal, \
+             saga_id = excluded.saga_id, version = excluded.version, updated_at = excluded.updated_at \
              where excluded.version > order_view.version")
         .rows(rows),
     )

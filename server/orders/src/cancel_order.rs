@@ -1,0 +1,60 @@
+//! The saga that cancels an order.
+//!
+//! ```text
+//! begin-cancel    compensatable  local      BeginCancel    undone by UndoCancel
+//! release-credit  pivot          customers  ReleaseCredit
+//! confirm-cancel  retriable      local      ConfirmCancel
+//! ```
+
+use serde::{Deserialize, Serialize};
+use tramline_contract::{CustomerId, OrderId};
+use tramline_messages::{channels::CUSTOMER_COMMANDS, customers::ReleaseCredit};
+use tramline_sagas::{Command, Definition, define, step};
+
+/// The saga's kind.
+pub const CANCEL_ORDER: &str = "CancelOrder";
+
+/// What the saga knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CancelOrderData {
+    /// The order.
+    pub order_id: OrderId,
+    /// Whose credit is released.
+    pub customer_id: CustomerId,
+}
+
+/// The steps.
+#[must_use]
+pub fn definition() -> Definition<CancelOrderData> {
+    define(CANCEL_ORDER)
+        .compensatable(step("begin-cancel").locally().does(begin).undone_by(undo))
+        .pivot(step("release-credit").at(CUSTOMER_COMMANDS).does(release))
+        .retriable(step("confirm-cancel").locally().does(confirm))
+        .build()
+}
+
+/// Local command: lock the order, CANCEL_PENDING.
+pub(crate) const BEGIN: &str = "BeginCancel";
+/// Local command: let it go as it was.
+pub(crate) const UNDO: &str = "UndoCancel";
+/// Local command: it is cancelled.
+pub(crate) const CONFIRM: &str = "ConfirmCancel";
+
+fn begin(data: &CancelOrderData) -> Command {
+    Command::new(BEGIN, data.order_id.0, data)
+}
+
+fn undo(data: &CancelOrderData) -> Command {
+    Command::new(UNDO, data.order_id.0, data)
+}
+
+fn confirm(data: &CancelOrderData) -> Command {
+    Command::new(CONFIRM, data.order_id.0, data)
+}
+
+/// Keyed by the customer, like every command on credit: they are decided in the order in which they were accepted.
+fn release(data: &CancelOrderData) -> Command {
+    let CancelOrderData { order_id, customer_id } = *data;
+    Command::new(ReleaseCredit::KIND, customer_id.0, &ReleaseCredit { customer_id, order_id })
+}
