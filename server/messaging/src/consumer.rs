@@ -3,9 +3,11 @@
 //! It works on the partitions that its process owns. A batch of messages shares a transaction. When it fails, its messages are
 //! tried one by one; one that keeps failing is parked together with the later ones of its key, and the other keys go on.
 
+mod park;
+
 use crate::{
     Batch, Broker, Channel, Effects, Epochs, HandlerError, Move, Ownership, PARTITIONS, Position, Record, StreamId,
-    Subscription, Unhandled,
+    Subscription,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -14,13 +16,10 @@ use std::{
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tramline_db::DbError;
 use uuid::Uuid;
 
 /// Messages per transaction: enough to share the commit, few enough that a failure repeats little.
 const BATCH_MESSAGES: usize = 256;
-/// Tries before a message is parked. With the backoff below that is about ten seconds.
-const ATTEMPTS_MAX: u32 = 8;
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// How long a message that is tried again may take to come: a broker that lost it must not hold up the other streams.
@@ -254,24 +253,7 @@ impl<E: Effects> Consumer<E> {
 
     /// Handles or parks one message. `false` means that the stream must wait.
     async fn take_one(&mut self, stream: &StreamId, record: Arc<Record>, attempt: u32) -> bool {
-        let parked = if self.parked.contains(&record.key) {
-            self.park(stream, &record, "an earlier message of this key is parked", 0).await
-        } else {
-            match self.attempt(&[(stream.clone(), vec![Arc::clone(&record)])]).await {
-                Ok(()) => return true,
-                Err(HandlerError::Permanent(reason)) => self.park(stream, &record, &reason, attempt).await,
-                Err(HandlerError::Transient(reason)) if attempt >= ATTEMPTS_MAX => {
-                    self.park(stream, &record, &reason, attempt).await
-                }
-                // What is stored wrongly stays so: waiting would hold up every other key of the stream.
-                Err(HandlerError::Db(error @ DbError::Corrupt { .. })) => {
-                    self.park(stream, &record, &error.to_string(), attempt).await
-                }
-                // The store may come back, and an offset that moved is another owner's work: the message is not at fault.
-                Err(error) => Err(error),
-            }
-        };
-        match parked {
+        match self.handle_or_park(stream, &record, attempt).await {
             Ok(()) => true,
             Err(error) => {
                 let wait = BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
@@ -291,25 +273,6 @@ impl<E: Effects> Consumer<E> {
         self.advance(moves);
         metrics::counter!("tramline_messages_handled_total", "group" => self.group).increment(batch.len() as u64);
         self.effects.committed(effect);
-        Ok(())
-    }
-
-    async fn park(
-        &mut self,
-        stream: &StreamId,
-        record: &Arc<Record>,
-        reason: &str,
-        attempts: u32,
-    ) -> Result<(), HandlerError> {
-        tracing::error!(group = self.group, stream = %stream, seq = record.seq, message.id = %record.id, reason, "a message is parked");
-        let moves = self.moves(&[(stream.clone(), vec![Arc::clone(record)])])?;
-        let message = Unhandled { record: Arc::clone(record), reason: reason.to_owned(), attempts };
-        for step in &moves {
-            self.effects.park(step, &message).await?;
-        }
-        self.parked.insert(record.key);
-        self.advance(moves);
-        metrics::counter!("tramline_messages_parked_total", "group" => self.group).increment(1);
         Ok(())
     }
 

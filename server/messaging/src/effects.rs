@@ -64,6 +64,15 @@ pub trait Effects: Send + Sync + 'static {
     /// When the store fails or the offset stands elsewhere.
     fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>>;
 
+    /// Puts a message behind parked ones of its key and moves the offset past it. `false`: none of its key is parked any more,
+    /// and nothing was done, so it may be handled. A group whose messages nobody mends need not look.
+    ///
+    /// # Errors
+    /// When the store fails or the offset stands elsewhere.
+    fn park_behind<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<bool, HandlerError>> {
+        Box::pin(async move { self.park(step, message).await.map(|()| true) })
+    }
+
     /// Whether the store may lose what it was told, as one in memory does: then it is asked now and then where it stands.
     fn may_forget(&self) -> bool {
         false
@@ -118,6 +127,14 @@ impl<H: Handler> Transactional<H> {
             })
         });
         applied.await
+    }
+
+    pub(crate) const fn messaging(&self) -> &Messaging {
+        &self.messaging
+    }
+
+    pub(crate) const fn handler(&self) -> &Arc<H> {
+        &self.handler
     }
 }
 
@@ -177,8 +194,23 @@ impl<H: Handler> Effects for Transactional<H> {
         let (stream, message) = (step.stream.clone(), message.clone());
         let parked = self.messaging.transact::<_, HandlerError, _>(None, move |work| {
             Box::pin(async move {
-                work.tx.execute(parking::park(group, &stream, &message, work.now)).await?;
+                parking::park(work, group, &stream, &message).await?;
                 move_offsets(work, group, rows, 1).await
+            })
+        });
+        Box::pin(parked)
+    }
+
+    fn park_behind<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<bool, HandlerError>> {
+        let (rows, group) = (move_rows(std::slice::from_ref(step)), self.group);
+        let (stream, message) = (step.stream.clone(), message.clone());
+        let parked = self.messaging.transact::<_, HandlerError, _>(None, move |work| {
+            Box::pin(async move {
+                if !parking::park_behind(work, group, &stream, &message).await? {
+                    return Ok(false);
+                }
+                move_offsets(work, group, rows, 1).await?;
+                Ok(true)
             })
         });
         Box::pin(parked)

@@ -32,7 +32,10 @@ pub use handler::{Handler, HandlerError};
 pub use message::{Batch, Channel, Headers, Message, Position, Record, StreamId, partition_of};
 pub use outbox::{Messaging, UnitOfWork};
 pub use ownership::{Appetite, Epochs, LEASE, Ownership, Sharing};
-pub use parking::Parked;
+pub use parking::{
+    AuditEntry, Bodies, BodySchema, By, DryRun, Inspected, MendError, Parked, ParkedKey, ParkedKind, ParkedMessage,
+    ParkingLot, Replay, ReplayFailure, Replayed, Retried, Skipped, Turn,
+};
 pub use redis::RedisBroker;
 pub use relay::{LogRelay, RELAY_TASK, Relay};
 pub use replay::{forget_offsets, outbox_heads, read_outbox, take_over_offsets};

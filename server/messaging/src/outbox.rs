@@ -40,6 +40,12 @@ impl UnitOfWork<'_> {
         id
     }
 
+    /// What was sent so far and leaves with the commit.
+    #[must_use]
+    pub fn outgoing(&self) -> &[Message] {
+        &self.outgoing
+    }
+
     /// Appends what was sent to the outbox: the last two statements of the transaction, however many messages there are.
     /// Returns what lies in the streams now, for the relay.
     async fn flush(&mut self) -> Result<Vec<(StreamId, Arc<Record>)>, DbError> {

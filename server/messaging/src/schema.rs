@@ -114,6 +114,48 @@ alter table outbox_by_arrival rename to outbox;
 create unique index outbox_place on outbox (channel, partition_no, seq);
 ",
     },
+    Migration {
+        version: 110,
+        description: "messaging: keys that wait, and who mended what",
+        sql: "
+-- A key of which messages are parked. Whoever parks behind them, mends or lets go locks this row first. It goes with the last
+-- message of the key.
+create table parked_key (
+    consumer_group text not null,
+    message_key uuid not null,
+    turns bigint not null,
+    primary key (consumer_group, message_key)
+) without rowid;
+insert into parked_key (consumer_group, message_key, turns)
+    select distinct consumer_group, message_key, 1 from parked_message;
+
+-- The kind in the headers, for counting; empty for what was parked before this column was there.
+alter table parked_message add column kind text not null default '';
+-- The place in the line of the key: rises in the order in which messages came.
+alter table parked_message add column parked_no bigint not null default 0;
+-- When it failed last, and how often an operator had it tried again.
+alter table parked_message add column failed_at bigint not null default 0;
+alter table parked_message add column replays bigint not null default 0;
+update parked_message set parked_no = seq, failed_at = parked_at;
+create index parked_message_id on parked_message (consumer_group, message_id);
+
+-- What operators did to parked messages, in the transaction that did it. Bodies are kept where they changed or went. Ids rise with
+-- time, so they are the order of the list.
+create table operator_audit (
+    audit_id uuid not null primary key,
+    recorded_at bigint not null,
+    operator text not null,
+    action text not null,
+    consumer_group text not null,
+    message_id uuid not null,
+    message_key uuid not null,
+    reason text,
+    outcome text not null,
+    payload_before text,
+    payload_after text
+) without rowid;
+",
+    },
 ];
 
 #[cfg(test)]

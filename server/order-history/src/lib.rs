@@ -6,6 +6,7 @@
 //! The view lies in the service's database or in Redis ([`ViewStore`]). One process writes the former; the latter is shared
 //! by any number of processes, each with a part of the partitions.
 
+mod bodies;
 mod cursor;
 mod document;
 mod feed;
@@ -17,6 +18,7 @@ mod search;
 mod store;
 mod view;
 
+pub use bodies::EventBodies;
 pub use projection::{Changes, project};
 pub use projector::{Projector, Told};
 pub use routes::routes;

@@ -6,7 +6,10 @@ use crate::store::{
 };
 use std::sync::Arc;
 use tramline_db::BoxFuture;
-use tramline_messaging::{Effects, HandlerError, Move, Record, StreamId, Transactional, Unhandled};
+use tramline_messaging::{
+    DryRun, Effects, HandlerError, Move, Record, Replay, ReplayFailure, Replayed, StreamId, Transactional, Turn,
+    Unhandled,
+};
 use uuid::Uuid;
 
 /// What the consumer of the events hands them to.
@@ -62,6 +65,13 @@ impl Effects for Projector {
         }
     }
 
+    fn park_behind<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<bool, HandlerError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.park_behind(step, message),
+            Store::Redis(effects) => effects.park_behind(step, message),
+        }
+    }
+
     fn may_forget(&self) -> bool {
         match &self.store {
             Store::Sql(effects) => effects.may_forget(),
@@ -80,6 +90,22 @@ impl Effects for Projector {
         // The feed of a view in Redis is in Redis, and told already.
         if let (Store::Sql(effects), Some(effect)) = (&self.store, effect) {
             effects.committed(effect);
+        }
+    }
+}
+
+impl Replay for Projector {
+    fn replay<'a>(&'a self, turn: Turn) -> BoxFuture<'a, Result<Option<Replayed>, ReplayFailure>> {
+        match &self.store {
+            Store::Sql(effects) => effects.replay(turn),
+            Store::Redis(effects) => effects.replay(turn),
+        }
+    }
+
+    fn dry_run<'a>(&'a self, record: &'a Arc<Record>) -> BoxFuture<'a, Result<DryRun, HandlerError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.dry_run(record),
+            Store::Redis(effects) => effects.dry_run(record),
         }
     }
 }

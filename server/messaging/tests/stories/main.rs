@@ -3,6 +3,7 @@
 mod broker_conformance;
 mod delivery;
 mod log_tailing;
+mod parking;
 mod redis;
 mod sharing;
 mod support;

@@ -5,6 +5,7 @@ mod documents;
 mod events;
 mod feed;
 mod lists;
+mod mending;
 mod offsets;
 mod redis;
 mod search;

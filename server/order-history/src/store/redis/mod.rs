@@ -8,6 +8,7 @@ mod follow;
 mod generations;
 mod keys;
 mod projector;
+mod replay;
 
 pub use generations::Rebuild;
 pub use projector::RedisProjector;

@@ -62,6 +62,14 @@ impl RedisProjector {
         Self { view, messaging, home, target: Target::Building(generation), claimed: Mutex::default() }
     }
 
+    pub(super) const fn view(&self) -> &RedisView {
+        &self.view
+    }
+
+    pub(super) const fn messaging(&self) -> &Messaging {
+        &self.messaging
+    }
+
     fn claimed(&self) -> MutexGuard<'_, String> {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,7 +102,17 @@ impl RedisProjector {
     /// Changes the view and moves offsets, or does nothing.
     async fn change(&self, moves: &[Move], changes: &Changes) -> Result<(), HandlerError> {
         let generation = self.claimed().clone();
-        let mut arguments = super::words([self.target.status(), &generation, &ENTRIES_MAX.to_string()]);
+        self.change_in(&generation, moves, changes).await
+    }
+
+    /// As [`Self::change`], in a generation that need not be the consumer's.
+    pub(super) async fn change_in(
+        &self,
+        generation: &str,
+        moves: &[Move],
+        changes: &Changes,
+    ) -> Result<(), HandlerError> {
+        let mut arguments = super::words([self.target.status(), generation, &ENTRIES_MAX.to_string()]);
         append_moves(&mut arguments, moves);
         append_customers(&mut arguments, changes);
         append_orders(&mut arguments, changes);
@@ -136,6 +154,19 @@ impl Effects for RedisProjector {
             }
             self.messaging.park(GROUP, &step.stream, message).await?;
             self.change(std::slice::from_ref(step), &Changes::default()).await
+        })
+    }
+
+    fn park_behind<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<bool, HandlerError>> {
+        Box::pin(async move {
+            if !self.stands_at(step).await? {
+                return Err(HandlerError::Moved);
+            }
+            if !self.messaging.park_behind(GROUP, &step.stream, message).await? {
+                return Ok(false);
+            }
+            self.change(std::slice::from_ref(step), &Changes::default()).await?;
+            Ok(true)
         })
     }
 
