@@ -19,6 +19,8 @@ pub(crate) enum Command {
     Import(crate::import::ImportFlags),
     /// Verify that the databases are what they must be; exits with an error when they are not.
     Check(crate::check::CheckFlags),
+    /// Look at messages that could not be handled, and mend them
+    Parked(crate::parked::ParkedFlags),
     /// Drive a running server and measure what a saga costs.
     Bench(crate::bench::BenchFlags),
 }

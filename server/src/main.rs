@@ -8,6 +8,7 @@ mod config;
 mod import;
 mod lock;
 mod logging;
+mod parked;
 mod serve;
 
 use clap::Parser as _;
@@ -20,6 +21,7 @@ async fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(flags).await,
         Command::Import(flags) => import::run(flags).await,
         Command::Check(flags) => check::run(flags).await,
+        Command::Parked(flags) => parked::run(flags).await,
         Command::Bench(flags) => bench::run(flags).await,
     };
     match outcome {

@@ -12,6 +12,7 @@ mod money;
 mod order;
 mod order_changes;
 mod page;
+mod parked;
 mod problem;
 mod saga;
 mod search;
@@ -24,6 +25,10 @@ pub use money::{Money, MoneyError};
 pub use order::{Coordination, CreateOrder, Order, OrderAccepted, OrderState, RejectionReason};
 pub use order_changes::{CancelOrder, ReviseOrder};
 pub use page::{Created, Page, Timestamp};
+pub use parked::{
+    AuditEntry, AuditPage, EditParked, MendParked, Mended, ParkedDetail, ParkedKey, ParkedKeys, ParkedKind,
+    ParkedKinds, ParkedMessage, Rehearsal, RehearsedMessage, SkipParked,
+};
 pub use problem::{FieldError, Problem};
 pub use saga::{Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};
 pub use search::SearchHit;

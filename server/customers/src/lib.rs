@@ -6,6 +6,7 @@
 mod account;
 #[cfg(test)]
 mod account_tests;
+mod bodies;
 mod commands;
 mod credit;
 mod event;
@@ -19,6 +20,7 @@ mod schema;
 mod service;
 
 pub use account::Account;
+pub use bodies::bodies;
 pub use commands::CommandHandler;
 pub use event::AccountEvent;
 pub use ledger::Payment;

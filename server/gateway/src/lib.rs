@@ -11,6 +11,7 @@ mod headers;
 mod live;
 mod metrics;
 mod openapi;
+mod parked;
 mod routes;
 mod site;
 

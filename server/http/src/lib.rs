@@ -22,7 +22,7 @@ pub use body::{JsonBody, MAX_BODY_BYTES};
 pub use breaker::BreakerRules;
 pub use client::{Call, CallError, ServiceClient};
 pub use internal::{internal, internal_process};
-pub use path::PathId;
+pub use path::{PathId, PathTexts};
 pub use problem::ApiError;
 pub use query::QueryFields;
 pub use serve::serve;

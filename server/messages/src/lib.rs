@@ -6,6 +6,7 @@
 
 pub mod customers;
 pub mod feed;
+pub mod mending;
 pub mod orders;
 pub mod parts;
 

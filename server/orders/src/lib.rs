@@ -5,6 +5,7 @@
 //! and replies.
 
 mod admission;
+mod bodies;
 mod cancel_order;
 mod changes;
 mod create_order;
@@ -24,6 +25,7 @@ mod service;
 mod store;
 
 pub use admission::Capacity;
+pub use bodies::bodies;
 pub use order::{Order, Refusal};
 pub use replies::ReplyRouter;
 pub use routes::routes;

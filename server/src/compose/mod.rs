@@ -20,8 +20,8 @@ use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, ORDERS},
 };
-use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, RedisBroker, Sharing, Transactional};
-use tramline_order_history::{History, SEARCH_GROUP, Search, SearchProjector, search_routes};
+use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, ParkingLot, RedisBroker, Sharing, Transactional};
+use tramline_order_history::{EventBodies, History, SEARCH_GROUP, Search, SearchProjector, search_routes};
 use tramline_orders::{Orders, ReplyRouter};
 use tramline_redis::{Redis, RedisError, RedisSettings};
 use uuid::Uuid;
@@ -148,18 +148,22 @@ async fn services(
         let customers = Customers::new(Messaging::open(database).await?);
         let messaging = customers.messaging().clone();
         workers.relay(&messaging).await?;
-        let effects = Transactional::new(tramline_customers::GROUP, messaging.clone(), Arc::new(CommandHandler));
-        workers.consume(tramline_customers::GROUP, messaging.db(), &[(ORDERS, CUSTOMER_COMMANDS)], effects).await?;
-        interfaces.customers = Some(tramline_customers::routes(customers));
+        let group = tramline_customers::GROUP;
+        let effects = || Transactional::new(group, messaging.clone(), Arc::new(CommandHandler));
+        workers.consume(group, messaging.db(), &[(ORDERS, CUSTOMER_COMMANDS)], effects()).await?;
+        let lot = ParkingLot::new(messaging.clone()).group(group, tramline_customers::bodies(), effects());
+        interfaces.customers = Some(tramline_customers::routes(customers).merge(workers.mend(lot)));
     }
     if let Some(database) = own.orders {
         let orders = Orders::new(Messaging::open(database).await?);
         let messaging = orders.messaging().clone();
         workers.relay(&messaging).await?;
         let router = Arc::new(ReplyRouter::new(&orders));
-        let effects = Transactional::new(tramline_orders::GROUP, messaging.clone(), router);
-        workers.consume(tramline_orders::GROUP, messaging.db(), &[(CUSTOMERS, ORDER_REPLIES)], effects).await?;
-        interfaces.orders = Some(tramline_orders::routes(orders));
+        let group = tramline_orders::GROUP;
+        let effects = || Transactional::new(group, messaging.clone(), Arc::clone(&router));
+        workers.consume(group, messaging.db(), &[(CUSTOMERS, ORDER_REPLIES)], effects()).await?;
+        let lot = ParkingLot::new(messaging.clone()).group(group, tramline_orders::bodies(), effects());
+        interfaces.orders = Some(tramline_orders::routes(orders).merge(workers.mend(lot)));
     }
     if let Some(database) = own.history {
         let epoch: Uuid = database.new_id();
@@ -178,13 +182,18 @@ async fn services(
                 closed.close_feed();
             })
         });
-        interfaces.history = Some(tramline_order_history::routes(history));
+        let lot = ParkingLot::new(history.messaging().clone()).group(group, EventBodies, history.projector());
+        interfaces.history = Some(tramline_order_history::routes(history).merge(workers.mend(lot)));
     }
     if let (Some(database), Some(history)) = (own.search, &mut interfaces.history) {
         let search = Search::new(Messaging::open(database).await?);
-        let effects = Transactional::new(SEARCH_GROUP, search.messaging().clone(), Arc::new(SearchProjector::new()));
-        workers.consume_resting(SEARCH_GROUP, search.messaging().db(), &EVENTS, effects).await?;
-        *history = std::mem::take(history).merge(search_routes(search));
+        let messaging = search.messaging().clone();
+        let effects = || Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector::new()));
+        workers.consume_resting(SEARCH_GROUP, messaging.db(), &EVENTS, effects()).await?;
+        let lot = ParkingLot::new(messaging.clone()).group(SEARCH_GROUP, EventBodies, effects());
+        let routes = std::mem::take(history).merge(search_routes(search));
+        // It has a database of its own, and so a parking lot of its own, beside that of the service.
+        *history = routes.nest("/search-lot", workers.mend(lot));
     }
     Ok(interfaces)
 }

@@ -1,15 +1,20 @@
 //! The relays and consumers of one process, and the order in which they stop.
 
 use crate::config::RelayKind;
+use axum::Router;
 use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Db, DbError};
 use tramline_messaging::{
-    Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing,
+    Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, ParkingLot, RELAY_TASK, Relay,
+    Sharing,
 };
 
 /// How long what nobody waits for lets messages gather: so it shares its transactions, and takes little from the sagas.
 const REST: Duration = Duration::from_millis(250);
+
+/// How often the parked messages are counted: one short query, and an alert need not be quicker.
+const LOOK_INTO_LOT_EVERY: Duration = Duration::from_secs(5);
 
 /// What works in the background.
 pub(crate) struct Workers {
@@ -78,6 +83,13 @@ impl Workers {
         Ok(())
     }
 
+    /// Watches a service's parking lot, and has it served.
+    pub(crate) fn mend(&self, lot: ParkingLot) -> Router {
+        let watched = lot.clone();
+        self.spawn(|stop| Box::pin(watch(watched, stop)));
+        tramline_operations::routes(lot)
+    }
+
     /// Runs until everything stops.
     pub(crate) fn spawn(&self, work: impl FnOnce(CancellationToken) -> futures_util::future::BoxFuture<'static, ()>) {
         self.tasks.spawn(work(self.stop.clone()));
@@ -96,6 +108,17 @@ impl Workers {
             stop.cancel();
             tasks.close();
             tasks.wait().await;
+        }
+    }
+}
+
+/// Shows how much is parked. Each process of a service shows the same: what lies in the service's database.
+async fn watch(lot: ParkingLot, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(LOOK_INTO_LOT_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        if let Err(error) = lot.measure().await {
+            tracing::warn!(database = lot.db().name(), error = ?error, "the parking lot could not be looked into");
         }
     }
 }

@@ -31,6 +31,8 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     (MESSAGING, Some(&[DB, REDIS])),
     (SAGAS, Some(&[DB, MESSAGING])),
     (EVENTSOURCING, Some(&[DB, MESSAGING])),
+    // It mends any service's messages and knows none of them.
+    ("tramline-operations", Some(&[CONTRACT, DB, MESSAGING, MESSAGES, HTTP])),
     // service | service: they meet in `messages`.
     (MESSAGES, Some(&[CONTRACT, MESSAGING])),
     (HTTP, Some(&[CONTRACT])),

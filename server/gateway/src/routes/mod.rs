@@ -4,6 +4,7 @@ mod customers;
 mod live;
 pub(crate) mod operations;
 mod orders;
+mod parked;
 mod sagas;
 mod search;
 
@@ -11,6 +12,7 @@ pub(crate) use customers::*;
 pub(crate) use live::*;
 pub(crate) use operations::*;
 pub(crate) use orders::*;
+pub(crate) use parked::*;
 pub(crate) use sagas::*;
 pub(crate) use search::*;
 
@@ -41,6 +43,14 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/sagas", get(list_sagas)),
         ("/api/sagas/{id}", get(show_saga)),
         ("/api/search", get(search)),
+        ("/api/operations/parked", get(list_parked)),
+        ("/api/operations/parked/kinds", get(list_parked_kinds)),
+        ("/api/operations/parked/{service}/{group}/{id}", get(show_parked)),
+        ("/api/operations/parked/{service}/{group}/{id}/edit", post(edit_parked)),
+        ("/api/operations/parked/{service}/{group}/{id}/dry-run", post(dry_run_parked)),
+        ("/api/operations/parked/{service}/{group}/{id}/retry", post(retry_parked)),
+        ("/api/operations/parked/{service}/{group}/{id}/skip", post(skip_parked)),
+        ("/api/operations/audit", get(list_audit)),
         ("/api/live", get(open_socket)),
         ("/api/openapi.json", get(openapi::show_document)),
         ("/healthz", get(health)),
