@@ -46,6 +46,11 @@ impl UnitOfWork<'_> {
         &self.outgoing
     }
 
+    /// Sends a message again as it was, under its own id: for a receiver that may have lost it. It must bear repetition.
+    pub fn send_again(&mut self, message: Message) {
+        self.outgoing.push(message);
+    }
+
     /// Appends what was sent to the outbox: the last two statements of the transaction, however many messages there are.
     /// Returns what lies in the streams now, for the relay.
     async fn flush(&mut self) -> Result<Vec<(StreamId, Arc<Record>)>, DbError> {

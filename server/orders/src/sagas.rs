@@ -1,14 +1,14 @@
 //! The sagas of this service: one orchestrator for each definition, all with the same participant.
 
 use crate::{
-    cancel_order::{self, CANCEL_ORDER, CancelOrderData},
-    create_order::{self, CREATE_ORDER, CreateOrderData},
+    cancel_order::{self, CancelOrderData},
+    create_order::{self, CreateOrderData},
     participant::OrderParticipant,
-    revise_order::{self, REVISE_ORDER, ReviseOrderData},
+    revise_order::{self, ReviseOrderData},
 };
 use std::sync::Arc;
 use tramline_messages::channels::ORDER_REPLIES;
-use tramline_sagas::{InstanceView, Orchestrator, ReplyHandler, StepView};
+use tramline_sagas::{InstanceView, Orchestrator, ReplyHandler, SagaKind, StepView};
 
 /// An orchestrator per definition. Cheap to clone.
 #[derive(Clone)]
@@ -42,14 +42,15 @@ impl Sagas {
         vec![create_order, cancel_order, revise_order]
     }
 
+    /// Every kind, for workers and operators.
+    pub(crate) fn kinds(&self) -> tramline_sagas::Sagas {
+        let Self { create_order, cancel_order, revise_order } = self.clone();
+        let kinds: Vec<Arc<dyn SagaKind>> = vec![create_order, cancel_order, revise_order];
+        tramline_sagas::Sagas::new(kinds)
+    }
+
     /// How far each step of a run has come; none when no definition has its name any more.
     pub(crate) fn steps(&self, run: &InstanceView) -> Vec<StepView> {
-        let (phase, refused) = (run.phase, run.refused_step);
-        match run.kind.as_str() {
-            CREATE_ORDER => self.create_order.definition().step_views(phase, refused),
-            CANCEL_ORDER => self.cancel_order.definition().step_views(phase, refused),
-            REVISE_ORDER => self.revise_order.definition().step_views(phase, refused),
-            _ => Vec::new(),
-        }
+        self.kinds().of_kind(&run.kind).map(|saga| saga.step_views(run)).unwrap_or_default()
     }
 }

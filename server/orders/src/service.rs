@@ -10,7 +10,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tramline_contract::{Coordination, CustomerId, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
-use tramline_sagas::Orchestrator;
+use tramline_sagas::{Deadlines, Orchestrator};
 use uuid::Uuid;
 
 /// The orders service. Cheap to clone.
@@ -65,6 +65,12 @@ impl Orders {
     #[must_use]
     pub const fn messaging(&self) -> &Messaging {
         &self.messaging
+    }
+
+    /// The worker that does what is due of the sagas: run one in each process.
+    #[must_use]
+    pub fn deadlines(&self) -> Deadlines {
+        Deadlines::new(self.messaging.clone(), self.sagas.kinds())
     }
 
     pub(crate) const fn sagas(&self) -> &Sagas {

@@ -13,6 +13,8 @@ pub struct Command {
     pub key: Uuid,
     /// The body, as JSON.
     pub payload: String,
+    /// Names the command once it goes out; nil before.
+    pub(crate) id: Uuid,
 }
 
 impl Command {
@@ -23,7 +25,7 @@ impl Command {
     #[must_use]
     pub fn new(kind: &'static str, key: Uuid, body: &impl Serialize) -> Self {
         let payload = serde_json::to_string(body).expect("a command's body is plain data");
-        Self { kind, key, payload }
+        Self { kind, key, payload, id: Uuid::nil() }
     }
 
     /// Reads the body.
@@ -35,11 +37,32 @@ impl Command {
     }
 }
 
+/// What a participant says of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// It was refused, and nothing has changed.
+    Refused,
+    /// The answer comes later.
+    Later,
+}
+
+impl Outcome {
+    pub(crate) const fn as_header(self) -> Option<&'static str> {
+        match self {
+            Self::Done => Some("done"),
+            Self::Refused => Some("refused"),
+            Self::Later => None,
+        }
+    }
+}
+
 /// What a participant answers. A refusal is a business decision, not a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Whether it was done.
-    pub done: bool,
+    pub outcome: Outcome,
     /// What happened, in the past tense.
     pub kind: &'static str,
     /// The body, as JSON.
@@ -50,13 +73,39 @@ impl Reply {
     /// It was done.
     #[must_use]
     pub fn done(kind: &'static str, body: &impl Serialize) -> Self {
-        Self { done: true, kind, payload: body_of(body) }
+        Self { outcome: Outcome::Done, kind, payload: body_of(body) }
     }
 
     /// It was refused, and nothing has changed.
     #[must_use]
     pub fn refused(kind: &'static str, body: &impl Serialize) -> Self {
-        Self { done: false, kind, payload: body_of(body) }
+        Self { outcome: Outcome::Refused, kind, payload: body_of(body) }
+    }
+
+    /// The answer comes in a later unit of work, for which the participant keeps a [`crate::Deferred`] with what it has to do.
+    /// The saga waits; when that takes longer than the step's deadline the command comes again.
+    #[must_use]
+    pub const fn later() -> Self {
+        Self { outcome: Outcome::Later, kind: "Later", payload: String::new() }
+    }
+
+    /// The reply to a command that was performed in the saga's own database.
+    pub(crate) fn into_record(self, work: &UnitOfWork<'_>, saga: Uuid, headers: Headers, command: Uuid) -> Record {
+        let headers = Headers {
+            kind: self.kind.to_owned(),
+            correlation_id: Some(command),
+            outcome: self.outcome.as_header().map(ToOwned::to_owned),
+            ..headers
+        };
+        Record { seq: 0, id: work.new_id(), key: saga, headers, payload: self.payload, recorded_at: work.now }
+    }
+}
+
+pub(crate) fn outcome_of(reply: &Record) -> Result<Outcome, HandlerError> {
+    match reply.headers.outcome.as_deref() {
+        Some("done") => Ok(Outcome::Done),
+        Some("refused") => Ok(Outcome::Refused),
+        other => Err(HandlerError::Permanent(format!("a reply with the outcome {other:?}"))),
     }
 }
 
@@ -64,7 +113,8 @@ fn body_of(body: &impl Serialize) -> String {
     serde_json::to_string(body).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// Sends a participant's reply to the saga that gave the command, in the unit of work that carried it out.
+/// Sends a participant's reply to the saga that gave the command, in the unit of work that carried it out. A reply that is to
+/// come later is not sent: keep [`crate::Deferred::of`] the command.
 ///
 /// # Errors
 /// When the record is no command of a saga.
@@ -74,22 +124,7 @@ pub fn reply_to(
     channel: Channel,
     reply: &Reply,
 ) -> Result<(), HandlerError> {
-    let Some(saga_id) = command.headers.saga_id else {
-        return Err(HandlerError::Permanent(format!("the command {} names no saga", command.headers.kind)));
-    };
-    if command.headers.reply_to.as_deref() != Some(channel) {
-        return Err(HandlerError::Permanent(format!("{:?} is no reply channel", command.headers.reply_to)));
-    }
-    let headers = Headers {
-        kind: reply.kind.to_owned(),
-        saga_id: Some(saga_id),
-        saga_type: command.headers.saga_type.clone(),
-        correlation_id: Some(command.id),
-        outcome: Some(if reply.done { "done" } else { "refused" }.to_owned()),
-        ..Headers::default()
-    };
-    work.send(channel, saga_id, headers, reply.payload.clone());
-    Ok(())
+    crate::answer_later(work, &crate::Deferred::of(command)?, channel, reply)
 }
 
 pub(crate) fn read<'a, T: Deserialize<'a>>(payload: &'a str, kind: &str) -> Result<T, HandlerError> {

@@ -1,114 +1,17 @@
 //! A saga as data: its steps, in an order that the types enforce.
 
-use crate::{Command, Shape, transition::StepShape};
-use serde::{Deserialize, Serialize};
-use std::marker::PhantomData;
-use tramline_messaging::{Channel, Record};
+use crate::{
+    Category, Shape, Step,
+    step::{CanBeUndone, MayDecide, MayFollow},
+    transition::StepShape,
+};
+use std::time::Duration;
 
-/// A step's place relative to the point of no return.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Category {
-    /// Can be undone by a compensating transaction.
-    Compensatable,
-    /// Once it is done the saga completes.
-    Pivot,
-    /// Comes after the pivot and cannot be refused.
-    Retriable,
-}
-
-/// Where a step's command goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Destination {
-    /// To the participant in the orchestrator's own database, performed in the same transaction.
-    Local,
-    /// To a remote participant.
-    Channel(Channel),
-}
-
-type MakeCommand<D> = fn(&D) -> Command;
-type Learn<D> = fn(&mut D, reply: &Record);
-
-/// A step of a saga over data `D`. `Undo` tells the compiler whether a compensating transaction is there.
-pub struct Step<D, Undo = Undoable> {
-    /// The step's name.
-    pub name: &'static str,
-    pub(crate) category: Category,
-    pub(crate) destination: Destination,
-    pub(crate) action: MakeCommand<D>,
-    pub(crate) compensation: Option<MakeCommand<D>>,
-    pub(crate) learn: Option<Learn<D>>,
-    undo: PhantomData<Undo>,
-}
-
-/// Marks a step with a compensating transaction.
-pub struct Undoable;
-/// Marks a step that nothing undoes.
-pub struct Final;
-
-/// A step that has a name only.
-pub struct NamedStep(&'static str);
-/// A step that knows where its command goes.
-pub struct PlacedStep(&'static str, Destination);
-
-/// Begins a step.
-#[must_use]
-pub const fn step(name: &'static str) -> NamedStep {
-    NamedStep(name)
-}
-
-impl NamedStep {
-    /// Performed by the participant in the orchestrator's own database, in the same transaction.
-    #[must_use]
-    pub const fn locally(self) -> PlacedStep {
-        PlacedStep(self.0, Destination::Local)
-    }
-
-    /// Performed by a remote participant, which listens on this channel.
-    #[must_use]
-    pub const fn at(self, channel: Channel) -> PlacedStep {
-        PlacedStep(self.0, Destination::Channel(channel))
-    }
-}
-
-impl PlacedStep {
-    /// The command that performs the step.
-    #[must_use]
-    pub fn does<D>(self, action: MakeCommand<D>) -> Step<D, Final> {
-        Step {
-            name: self.0,
-            category: Category::Retriable,
-            destination: self.1,
-            action,
-            compensation: None,
-            learn: None,
-            undo: PhantomData,
-        }
-    }
-}
-
-impl<D> Step<D, Final> {
-    /// The compensating transaction: a command that undoes the step. It must not be refused.
-    #[must_use]
-    pub fn undone_by(self, compensation: MakeCommand<D>) -> Step<D, Undoable> {
-        let Self { name, category, destination, action, learn, .. } = self;
-        Step { name, category, destination, action, compensation: Some(compensation), learn, undo: PhantomData }
-    }
-}
-
-impl<D, Undo> Step<D, Undo> {
-    /// What the saga's data takes from the step's reply.
-    #[must_use]
-    pub fn learns(mut self, learn: Learn<D>) -> Self {
-        self.learn = Some(learn);
-        self
-    }
-
-    fn of_category(self, category: Category) -> Step<D> {
-        let Self { name, destination, action, compensation, learn, .. } = self;
-        Step { name, category, destination, action, compensation, learn, undo: PhantomData }
-    }
-}
+/// How long a reply may take before its command is sent again, unless the definition says otherwise. Far longer than any answer
+/// takes in good times, since commands in an outbox are not lost: this is for participants that lost them.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// The longest wait between two sendings of a command.
+pub const ANSWER_WAIT_MAX: Duration = Duration::from_mins(10);
 
 /// A definition in the making: everything so far can be undone.
 pub struct Compensatable<D>(Definition<D>);
@@ -119,32 +22,50 @@ pub struct Committed<D>(Definition<D>);
 pub struct Definition<D> {
     kind: &'static str,
     steps: Vec<Step<D>>,
+    answers_within: Duration,
 }
 
 /// Begins a definition.
 #[must_use]
 pub const fn define<D>(kind: &'static str) -> Compensatable<D> {
-    Compensatable(Definition { kind, steps: Vec::new() })
+    Compensatable(Definition { kind, steps: Vec::new(), answers_within: ANSWER_WAIT })
 }
 
 impl<D> Compensatable<D> {
+    /// How long a reply may take before the same command is sent again, for steps that don't say so themselves.
+    #[must_use]
+    pub const fn answers_within(mut self, wait: Duration) -> Self {
+        self.0.answers_within = wait;
+        self
+    }
+
     /// A step that can be undone.
     #[must_use]
-    pub fn compensatable(mut self, step: Step<D, Undoable>) -> Self {
-        self.0.steps.push(step.of_category(Category::Compensatable));
+    pub fn compensatable<Kind: CanBeUndone>(mut self, step: Step<D, Kind>) -> Self {
+        self.0.push(step, Category::Compensatable);
+        self
+    }
+
+    /// Steps that are performed at once and whose replies may come in any order. When one is refused, those that are done are
+    /// undone, and the others as soon as they turn out to be done. Only what can be undone may run beside something that may be
+    /// refused, so a group holds compensatable steps.
+    #[must_use]
+    pub fn parallel<Kind: CanBeUndone>(mut self, steps: impl IntoIterator<Item = Step<D, Kind>>) -> Self {
+        let group = self.0.next_group();
+        self.0.steps.extend(steps.into_iter().map(|step| step.placed(Category::Compensatable, group)));
         self
     }
 
     /// The point of no return.
     #[must_use]
-    pub fn pivot(mut self, step: Step<D, Final>) -> Committed<D> {
-        self.0.steps.push(step.of_category(Category::Pivot));
+    pub fn pivot<Kind: MayDecide>(mut self, step: Step<D, Kind>) -> Committed<D> {
+        self.0.push(step, Category::Pivot);
         Committed(self.0)
     }
 
     /// A step that cannot be refused; without a pivot the first of these is the point of no return.
     #[must_use]
-    pub fn retriable(self, step: Step<D, Final>) -> Committed<D> {
+    pub fn retriable<Kind: MayFollow>(self, step: Step<D, Kind>) -> Committed<D> {
         Committed(self.0).retriable(step)
     }
 
@@ -158,8 +79,8 @@ impl<D> Compensatable<D> {
 impl<D> Committed<D> {
     /// A step that cannot be refused.
     #[must_use]
-    pub fn retriable(mut self, step: Step<D, Final>) -> Self {
-        self.0.steps.push(step.of_category(Category::Retriable));
+    pub fn retriable<Kind: MayFollow>(mut self, step: Step<D, Kind>) -> Self {
+        self.0.push(step, Category::Retriable);
         self
     }
 
@@ -186,19 +107,41 @@ impl<D> Definition<D> {
     /// What [`crate::transition`] needs to know of the steps.
     #[must_use]
     pub fn shape(&self) -> Shape {
-        Shape(
-            self.steps
-                .iter()
-                .map(|step| StepShape { category: step.category, undoable: step.compensation.is_some() })
-                .collect(),
-        )
+        let of =
+            |step: &Step<D>| StepShape { category: step.category(), undoable: step.is_undoable(), group: step.group() };
+        Shape(self.steps.iter().map(of).collect())
+    }
+
+    /// How long the reply to a command of this step may take when it goes out for the `sent`-th time: doubled each time.
+    pub(crate) fn answer_wait(&self, step: usize, sent: u32) -> Duration {
+        let first = self.steps.get(step).and_then(|step| step.parts.answers_within).unwrap_or(self.answers_within);
+        doubled(first, sent, ANSWER_WAIT_MAX.max(first))
+    }
+
+    fn next_group(&self) -> usize {
+        self.steps.last().map_or(0, |step| step.group() + 1)
+    }
+
+    fn push<Kind>(&mut self, step: Step<D, Kind>, category: Category) {
+        let group = self.next_group();
+        self.steps.push(step.placed(category, group));
     }
 }
 
-impl<D> Step<D> {
-    /// The step's place relative to the pivot.
-    #[must_use]
-    pub const fn category(&self) -> Category {
-        self.category
+/// `first`, doubled with every try after the first one, and at most `longest`.
+pub(crate) fn doubled(first: Duration, tries: u32, longest: Duration) -> Duration {
+    // Beyond 2^20 any wait in question is past its bound.
+    first.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let (second, longest) = (Duration::from_secs(1), Duration::from_secs(5));
+        let waits: Vec<_> = [1, 2, 3, 4, 99].map(|tries| doubled(second, tries, longest).as_secs()).to_vec();
+        assert_eq!(waits, [1, 2, 4, 5, 5]);
     }
 }

@@ -20,6 +20,25 @@
 //! assert_eq!(trip.steps().len(), 3);
 //! ```
 //!
+//! Steps run at once, are left out, expire, and tell what needs no answer:
+//! ```
+//! # use tramline_sagas::{Command, define, step};
+//! # struct Trip { nights: u32, with_car: bool }
+//! # fn command(kind: &'static str, trip: &Trip) -> Command { Command::new(kind, uuid::Uuid::nil(), &trip.nights) }
+//! let trip = define::<Trip>("BookTrip")
+//!     .answers_within(std::time::Duration::from_secs(5))
+//!     .parallel([
+//!         step("book-hotel").at("hotels").does(|trip| command("BookHotel", trip)).undone_by(|trip| command("CancelHotel", trip)),
+//!         step("book-car").at("cars").does(|trip| command("BookCar", trip)).undone_by(|trip| command("CancelCar", trip))
+//!             .when(|trip: &Trip| trip.with_car),
+//!     ])
+//!     .pivot(step("book-flight").at("flights").does(|trip| command("BookFlight", trip)).undone_by(|trip| command("CancelFlight", trip))
+//!         .gives_up_after(std::time::Duration::from_secs(600)))
+//!     .retriable(step("send-ticket").tells("mail").does(|trip| command("SendTicket", trip)))
+//!     .build();
+//! assert_eq!(trip.steps()[0].group(), trip.steps()[1].group());
+//! ```
+//!
 //! A step with nothing to undo it is no compensatable step:
 //! ```compile_fail
 //! # use tramline_sagas::{Command, define, step}; struct Trip; fn command(_: &Trip) -> Command { unreachable!() }
@@ -49,6 +68,22 @@
 //!     .pivot(step("book-car").at("cars").does(command))
 //!     .build();
 //! ```
+//! Steps that run at once can all be undone:
+//! ```compile_fail
+//! # use tramline_sagas::{Command, define, step}; struct Trip; fn command(_: &Trip) -> Command { unreachable!() }
+//! let trip = define::<Trip>("BookTrip").parallel([step("book-hotel").at("hotels").does(command)]).build();
+//! ```
+//! What nobody answers comes after the point of no return:
+//! ```compile_fail
+//! # use tramline_sagas::{Command, define, step}; struct Trip; fn command(_: &Trip) -> Command { unreachable!() }
+//! let trip = define::<Trip>("BookTrip").pivot(step("send-ticket").tells("mail").does(command)).build();
+//! ```
+//! Nothing is given up that nothing undoes:
+//! ```compile_fail
+//! # use tramline_sagas::{Command, define, step}; struct Trip; fn command(_: &Trip) -> Command { unreachable!() }
+//! # let minute = std::time::Duration::from_secs(60);
+//! let trip = define::<Trip>("BookTrip").pivot(step("book-flight").at("flights").does(command).gives_up_after(minute)).build();
+//! ```
 //! And what comes after it is never undone:
 //! ```compile_fail
 //! # use tramline_sagas::{Command, define, step}; struct Trip; fn command(_: &Trip) -> Command { unreachable!() }
@@ -58,17 +93,37 @@
 //! Sources: Garcia-Molina and Salem, *Sagas* (SIGMOD 1987); Richardson, *Microservices Patterns*, chapter 4.
 //! This crate knows no domain.
 
+mod awaited;
 mod command;
+mod deadlines;
+mod deferred;
 mod definition;
+mod history;
 mod instance;
 mod orchestrator;
+mod overdue;
+mod progress;
 mod query;
+mod registry;
 mod schema;
+mod step;
 mod transition;
 
-pub use command::{Command, Reply, reply_to};
-pub use definition::{Category, Definition, Destination, Step, define, step};
+pub use awaited::COMPENSATION_ATTEMPTS;
+pub use command::{Command, Outcome, Reply, reply_to};
+pub use deadlines::Deadlines;
+pub use deferred::{Deferred, answer_later};
+pub use definition::{ANSWER_WAIT, ANSWER_WAIT_MAX, Committed, Compensatable, Definition, define};
 pub use orchestrator::{Orchestrator, Participant, ReplyHandler};
-pub use query::{InstanceFilter, InstanceView, LogEntry, StepView, count_open, find_instance, list_instances};
+pub use overdue::{Operator, Retried, SagaKind};
+pub use progress::{Mark, Progress};
+pub use query::{
+    InstanceFilter, InstanceView, LogEntry, StepView, count_open, count_troubled, find_instance, list_instances,
+    list_overdue,
+};
+pub use registry::Sagas;
 pub use schema::MIGRATIONS;
-pub use transition::{Event, Next, Phase, Shape, transition};
+pub use step::{
+    CanBeUndone, Category, Destination, Expiring, Final, IsAnswered, MayDecide, MayFollow, Step, Told, Undoable, step,
+};
+pub use transition::{Event, Next, Phase, Shape, StepShape, begin, transition};

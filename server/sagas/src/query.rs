@@ -1,6 +1,9 @@
 //! Sagas as an operator reads them.
 
-use crate::{Category, Definition, Phase, instance::phase_from};
+use crate::{
+    Category, Definition, Phase, Progress,
+    instance::{phase_from, progress_from},
+};
 use tramline_db::{Db, DbError, UtcMicros, sql};
 use uuid::Uuid;
 
@@ -17,6 +20,12 @@ pub struct InstanceView {
     pub phase: Phase,
     /// The step that was refused.
     pub refused_step: Option<usize>,
+    /// How far each step has come; `None` of a run that an earlier version ended.
+    pub progress: Option<Progress>,
+    /// When the first command that it awaits an answer to is due to go out again.
+    pub due_at: Option<UtcMicros>,
+    /// How often that command has gone out again, or was refused and must not be: more than 0 is *overdue*.
+    pub resent: i64,
     /// Raised with every transition.
     pub version: i64,
     /// When it began.
@@ -40,7 +49,7 @@ tramline_db::record! {
     /// What a saga sent or received.
     #[derive(Clone, Debug)]
     pub struct LogEntry {
-        /// `command`, `reply` or `late-reply`.
+        /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`.
         pub kind: String,
         /// Where it went; `local` for a step in the saga's own database.
         pub channel: String,
@@ -74,6 +83,9 @@ tramline_db::record! {
         phase: String,
         step_no: i64,
         refused_step: Option<i64>,
+        progress: String,
+        due_at: Option<i64>,
+        resent: i64,
         version: i64,
         started_at: i64,
         ended_at: Option<i64>,
@@ -88,6 +100,9 @@ impl Row {
             aggregate_id: self.aggregate_id,
             phase: phase_from(&self.phase, self.step_no)?,
             refused_step: self.refused_step.and_then(|step| usize::try_from(step).ok()),
+            progress: progress_from(&self.progress)?,
+            due_at: self.due_at.map(UtcMicros),
+            resent: self.resent,
             version: self.version,
             started_at: UtcMicros(self.started_at),
             ended_at: self.ended_at.map(UtcMicros),
@@ -103,7 +118,8 @@ pub async fn list_instances(db: &Db, filter: InstanceFilter, limit: i64) -> Resu
     let (before, before_id) = filter.before.unwrap_or((UtcMicros(i64::MAX), Uuid::max()));
     let rows: Vec<Row> = db
         .all(
-            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
+            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, \
+                 version, started_at, ended_at \
                  from saga_instance \
                  where (started_at, saga_id) < ($1, $2) and ($3 is null or saga_type = $3) and ($4 is null or phase = $4) \
                  order by started_at desc, saga_id desc limit $5")
@@ -125,8 +141,8 @@ pub async fn find_instance(db: &Db, id: Uuid) -> Result<Option<(InstanceView, Ve
     let row: Option<Row> = db
         .optional(
             sql(
-                "select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, version, started_at, ended_at \
-                 from saga_instance where saga_id = $1",
+                "select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, version, \
+                 started_at, ended_at from saga_instance where saga_id = $1",
             )
             .bind(id),
         )
@@ -157,28 +173,53 @@ pub async fn count_open(db: &Db, at_most: i64) -> Result<i64, DbError> {
     Ok(row.map_or(0, |(count,)| count))
 }
 
+/// Sagas whose command has gone out again because no answer came, oldest first, after that one, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_overdue(db: &Db, after: Option<(UtcMicros, Uuid)>, limit: i64) -> Result<Vec<InstanceView>, DbError> {
+    let (after, after_id) = after.unwrap_or((UtcMicros(i64::MIN), Uuid::nil()));
+    let rows: Vec<Row> = db
+        .all(
+            sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, version, \
+                 started_at, ended_at from saga_instance \
+                 where resent > 0 and (started_at, saga_id) > ($1, $2) \
+                 order by started_at, saga_id limit $3")
+            .bind(after)
+            .bind(after_id)
+            .bind(limit),
+        )
+        .await?;
+    rows.into_iter().map(Row::into_view).collect()
+}
+
+/// How many sagas are parked, and how many overdue; each counted up to `at_most`, which bounds what it costs.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_troubled(db: &Db, at_most: i64) -> Result<(i64, i64), DbError> {
+    let row: Option<(i64, i64)> = db
+        .optional(
+            sql("select (select count(*) from (select 1 as one from saga_instance \
+                 where ended_at is null and phase = 'PARKED' limit $1) as parked), \
+                 (select count(*) from (select 1 as one from saga_instance where resent > 0 limit $1) as overdue)")
+            .bind(at_most),
+        )
+        .await?;
+    Ok(row.unwrap_or_default())
+}
+
 impl<D> Definition<D> {
     /// How far each step of a run has come.
     #[must_use]
-    pub fn step_views(&self, phase: Phase, refused: Option<usize>) -> Vec<StepView> {
-        let state = |number: usize, category: Category| match (phase, refused) {
-            (_, Some(step)) if number == step => "REFUSED",
-            (_, Some(step)) if number > step => "WAITING",
-            (Phase::Compensating(now) | Phase::Parked(now), Some(_)) if number == now => "COMPENSATING",
-            (Phase::Compensating(now) | Phase::Parked(now), Some(_)) if number < now => "DONE",
-            (_, Some(_)) if category == Category::Compensatable => "COMPENSATED",
-            (Phase::Running(now), _) if number == now => "RUNNING",
-            (Phase::Running(now), _) if number > now => "WAITING",
-            _ => "DONE",
+    pub fn step_views(&self, run: &InstanceView) -> Vec<StepView> {
+        let of_before = || Progress::of_phase(&self.shape(), run.phase, run.refused_step);
+        let progress = run.progress.clone().unwrap_or_else(of_before);
+        let view = |(step, mark): (&crate::Step<D>, &crate::Mark)| StepView {
+            name: step.name(),
+            category: step.category(),
+            state: mark.as_str(),
         };
-        self.steps()
-            .iter()
-            .enumerate()
-            .map(|(number, step)| StepView {
-                name: step.name,
-                category: step.category(),
-                state: state(number, step.category()),
-            })
-            .collect()
+        self.steps().iter().zip(progress.marks()).map(view).collect()
     }
 }

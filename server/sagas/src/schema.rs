@@ -63,4 +63,23 @@ alter table saga_log_by_arrival rename to saga_log;
 create unique index saga_log_place on saga_log (saga_id, entry_no);
 ",
     },
+    Migration {
+        version: 210,
+        description: "sagas: steps at once, deadlines",
+        sql: "
+-- A letter for how far each step has come; empty in rows of before, where phase and step say it.
+alter table saga_instance add column progress text not null default '';
+-- The commands whose replies are awaited, as JSON; takes the place of pending_command, which nobody writes any more.
+alter table saga_instance add column awaits text;
+-- When the first of them is due to be sent again.
+alter table saga_instance add column due_at bigint;
+-- How often the one that was sent most often has been sent again.
+alter table saga_instance add column resent bigint not null default 0;
+update saga_instance set due_at = started_at + 30000000 where ended_at is null and pending_command is not null;
+-- Finds what is due among any number that is not.
+create index saga_instance_due on saga_instance (due_at) where due_at is not null;
+-- Finds what is overdue, which in good times is nothing.
+create index saga_instance_overdue on saga_instance (started_at, saga_id) where resent > 0;
+",
+    },
 ];

@@ -1,6 +1,6 @@
 //! The state machine of every saga: pure, without time, chance or storage.
 
-use crate::Category;
+use crate::{Category, Mark, Progress};
 use serde::{Deserialize, Serialize};
 
 /// What the state machine knows of a definition.
@@ -14,6 +14,8 @@ pub struct StepShape {
     pub category: Category,
     /// Whether a compensating transaction is there.
     pub undoable: bool,
+    /// Steps of one group lie side by side and are performed at once. Numbers rise.
+    pub group: usize,
 }
 
 /// Where a saga stands. Steps are counted from 0.
@@ -31,13 +33,19 @@ pub enum Phase {
     Parked(usize),
 }
 
-/// What happened to the action or compensation under way.
+/// What happened to a step's action or compensation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// It was done.
     Done,
     /// It was refused for a business reason.
     Refused,
+    /// The action need not be done: it was never begun.
+    Skipped,
+    /// The action took too long, so that nobody knows whether it was done; or the compensation was refused too often.
+    GivenUp,
+    /// An operator had it tried again.
+    Resumed,
 }
 
 /// What to do next.
@@ -47,111 +55,112 @@ pub enum Next {
     Act(usize),
     /// Perform the step's compensation.
     Compensate(usize),
-    /// Nothing: the saga has ended or is parked.
-    Nothing,
+    /// Perform the step's compensation again, after a while: it must not be refused.
+    CompensateLater(usize),
 }
 
-/// What an event makes of a saga. `None` means that the saga is not waiting for anything, so the event is late.
+/// How a saga begins: the steps of its first group at once.
 #[must_use]
-pub fn transition(shape: &Shape, phase: Phase, event: Event) -> Option<(Phase, Next)> {
-    match (phase, event) {
-        (Phase::Running(step), Event::Done) => Some(match shape.0.get(step + 1) {
-            Some(_) => (Phase::Running(step + 1), Next::Act(step + 1)),
-            None => (Phase::Completed, Next::Nothing),
-        }),
-        (Phase::Running(step), Event::Refused) => Some(match shape.0.get(step).map(|step| step.category) {
-            Some(Category::Compensatable | Category::Pivot) => undo_below(shape, step),
+pub fn begin(shape: &Shape) -> (Progress, Vec<Next>) {
+    let mut progress = Progress { marks: vec![Mark::Waiting; shape.0.len()], turned_at: None };
+    let next = go_forth(shape, &mut progress);
+    (progress, next)
+}
+
+/// What an event at a step makes of a saga. `None` means that the saga does not wait for it: it is late, or means nothing there.
+#[must_use]
+pub fn transition(shape: &Shape, progress: &Progress, step: usize, event: Event) -> Option<(Progress, Vec<Next>)> {
+    let StepShape { category, undoable, group } = *shape.0.get(step)?;
+    let mut after = progress.clone();
+    let mut next = Vec::new();
+    match (progress.mark(step)?, event) {
+        // The saga turned back while this was under way.
+        (Mark::Acting, Event::Done) if progress.turned_at.is_some() && undoable => {
+            undo(&mut after, step, &mut next);
+        }
+        (Mark::Acting, Event::Done) => after.set(step, Mark::Done),
+        (Mark::Acting, Event::Skipped) => after.set(step, Mark::Skipped),
+        (Mark::Acting, Event::Refused) => match category {
+            Category::Compensatable | Category::Pivot => {
+                after.set(step, Mark::Refused);
+                after.turned_at.get_or_insert(step);
+                undo_group(shape, &mut after, group, &mut next);
+            }
             // Past the point of no return there is no way back, and going on would break the promise.
-            Some(Category::Retriable) | None => (Phase::Parked(step), Next::Nothing),
-        }),
-        (Phase::Compensating(step), Event::Done) => Some(undo_below(shape, step)),
-        (Phase::Compensating(step), Event::Refused) => Some((Phase::Parked(step), Next::Nothing)),
-        (Phase::Completed | Phase::RolledBack | Phase::Parked(_), Event::Done | Event::Refused) => None,
+            Category::Retriable => after.set(step, Mark::StuckActing),
+        },
+        (Mark::Acting, Event::GivenUp) if undoable && category != Category::Retriable => {
+            after.turned_at.get_or_insert(step);
+            undo_group(shape, &mut after, group, &mut next);
+            undo(&mut after, step, &mut next);
+        }
+        (Mark::Undoing, Event::Done) => after.set(step, Mark::Undone),
+        (Mark::Undoing, Event::Refused) => next.push(Next::CompensateLater(step)),
+        (Mark::Undoing, Event::GivenUp) => after.set(step, Mark::StuckUndoing),
+        (Mark::StuckActing, Event::Resumed) => {
+            after.set(step, Mark::Acting);
+            next.push(Next::Act(step));
+        }
+        (Mark::StuckUndoing, Event::Resumed) => undo(&mut after, step, &mut next),
+        (
+            Mark::Waiting
+            | Mark::Acting
+            | Mark::Done
+            | Mark::Skipped
+            | Mark::Refused
+            | Mark::Undoing
+            | Mark::Undone
+            | Mark::StuckActing
+            | Mark::StuckUndoing,
+            _,
+        ) => return None,
+    }
+    next.extend(leave_group(shape, &mut after, group));
+    Some((after, next))
+}
+
+fn undo(progress: &mut Progress, step: usize, next: &mut Vec<Next>) {
+    progress.set(step, Mark::Undoing);
+    next.push(Next::Compensate(step));
+}
+
+/// Undoes at once whatever is done in a group.
+fn undo_group(shape: &Shape, progress: &mut Progress, group: usize, next: &mut Vec<Next>) {
+    for (step, of) in shape.0.iter().enumerate() {
+        if of.group == group && of.undoable && progress.mark(step) == Some(Mark::Done) {
+            undo(progress, step, next);
+        }
     }
 }
 
-/// Undoes the nearest earlier step that can be undone.
-fn undo_below(shape: &Shape, step: usize) -> (Phase, Next) {
-    match shape.0.iter().take(step).rposition(|step| step.undoable) {
-        Some(step) => (Phase::Compensating(step), Next::Compensate(step)),
-        None => (Phase::RolledBack, Next::Nothing),
+/// Once nothing of a group is open any more: on to the next one, or back to the nearest that has something to undo.
+fn leave_group(shape: &Shape, progress: &mut Progress, group: usize) -> Vec<Next> {
+    let is_open = |(of, mark): (&StepShape, &Mark)| of.group == group && mark.is_open();
+    if shape.0.iter().zip(&progress.marks).any(is_open) {
+        return Vec::new();
     }
+    if progress.turned_at.is_none() {
+        return go_forth(shape, progress);
+    }
+    let mut next = Vec::new();
+    let to_undo = |(of, mark): (&StepShape, &Mark)| (of.undoable && *mark == Mark::Done).then_some(of.group);
+    if let Some(nearest) = shape.0.iter().zip(&progress.marks).filter_map(to_undo).next_back() {
+        undo_group(shape, progress, nearest, &mut next);
+    }
+    next
+}
+
+/// Begins every step of the first group whose turn has not come yet.
+fn go_forth(shape: &Shape, progress: &mut Progress) -> Vec<Next> {
+    let waits = |(of, mark): (&StepShape, &Mark)| (*mark == Mark::Waiting).then_some(of.group);
+    let Some(group) = shape.0.iter().zip(&progress.marks).find_map(waits) else { return Vec::new() };
+    let steps: Vec<usize> =
+        (0..shape.0.len()).filter(|step| shape.0.get(*step).map(|of| of.group) == Some(group)).collect();
+    for step in &steps {
+        progress.set(*step, Mark::Acting);
+    }
+    steps.into_iter().map(Next::Act).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn shape(compensatable: usize, pivot: bool, retriable: usize) -> Shape {
-        let of = |category, undoable| StepShape { category, undoable };
-        let mut steps = vec![of(Category::Compensatable, true); compensatable];
-        steps.extend(pivot.then(|| of(Category::Pivot, false)));
-        steps.extend(vec![of(Category::Retriable, false); retriable]);
-        Shape(steps)
-    }
-
-    /// Runs a saga whose `refuse`-th step refuses, and returns its end and what was done and undone.
-    fn run(shape: &Shape, refuse: Option<usize>) -> (Phase, Vec<usize>, Vec<usize>) {
-        let (mut phase, mut done, mut undone) = (Phase::Running(0), Vec::new(), Vec::new());
-        for _ in 0..64 {
-            let event = match phase {
-                Phase::Running(step) if refuse == Some(step) => Event::Refused,
-                Phase::Running(step) => {
-                    done.push(step);
-                    Event::Done
-                }
-                Phase::Compensating(step) => {
-                    undone.push(step);
-                    Event::Done
-                }
-                Phase::Completed | Phase::RolledBack | Phase::Parked(_) => break,
-            };
-            phase = transition(shape, phase, event).expect("a saga under way takes every event").0;
-        }
-        (phase, done, undone)
-    }
-
-    proptest! {
-        #[test]
-        fn every_refusal_up_to_the_pivot_undoes_exactly_what_was_done_in_reverse(c in 0_usize..5, r in 0_usize..3, at in 0_usize..9) {
-            let shape = shape(c, true, r);
-            let refuse = (at < shape.0.len()).then_some(at);
-            let (end, done, undone) = run(&shape, refuse);
-            match refuse {
-                None => {
-                    prop_assert_eq!(end, Phase::Completed);
-                    prop_assert_eq!(done.len(), shape.0.len());
-                    prop_assert!(undone.is_empty());
-                }
-                Some(step) if step <= c => {
-                    prop_assert_eq!(end, Phase::RolledBack);
-                    let reversed: Vec<_> = done.into_iter().rev().collect();
-                    prop_assert_eq!(undone, reversed);
-                }
-                Some(step) => {
-                    prop_assert_eq!(end, Phase::Parked(step));
-                    prop_assert!(undone.is_empty());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_saga_that_has_ended_takes_no_event() {
-        let shape = shape(1, true, 1);
-        for phase in [Phase::Completed, Phase::RolledBack, Phase::Parked(1)] {
-            for event in [Event::Done, Event::Refused] {
-                assert_eq!(transition(&shape, phase, event), None);
-            }
-        }
-    }
-
-    #[test]
-    fn a_compensation_that_is_refused_parks_the_saga() {
-        assert_eq!(
-            transition(&shape(2, true, 0), Phase::Compensating(1), Event::Refused),
-            Some((Phase::Parked(1), Next::Nothing))
-        );
-    }
-}
+mod tests;

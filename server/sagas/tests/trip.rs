@@ -156,19 +156,6 @@ async fn every_step_is_refused_in_turn_and_what_was_done_is_undone_in_reverse() 
 }
 
 #[tokio::test]
-async fn a_compensation_that_is_refused_parks_the_saga() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let world = World::start(folder.path()).await;
-    let hotel = world.sent().await[0].0;
-    world.reply(hotel, true).await;
-    let car = world.sent().await[1].0;
-    world.reply(car, false).await;
-    let cancel_hotel = world.sent().await[2].0;
-    world.reply(cancel_hotel, false).await;
-    assert_eq!(world.phase().await, Phase::Parked(1));
-}
-
-#[tokio::test]
 async fn only_a_saga_that_is_under_way_counts_as_open() {
     // Ended, and parked for a human, who may take long.
     for refuse in [None, Some("SendTicket")] {
@@ -199,7 +186,7 @@ async fn the_steps_show_how_far_the_saga_has_come() {
     let world = World::start(folder.path()).await;
     let states = async || {
         let (view, _) = find_instance(world.messaging.db(), world.id).await.expect("it reads").expect("it is there");
-        let steps = definition().step_views(view.phase, view.refused_step);
+        let steps = definition().step_views(&view);
         steps.into_iter().map(|step| step.state).collect::<Vec<_>>()
     };
     assert_eq!(states().await, ["DONE", "RUNNING", "WAITING", "WAITING", "WAITING", "WAITING"]);

@@ -158,6 +158,8 @@ async fn services(
         let orders = Orders::new(Messaging::open(database).await?);
         let messaging = orders.messaging().clone();
         workers.relay(&messaging).await?;
+        let deadlines = orders.deadlines();
+        workers.spawn(|stop| Box::pin(deadlines.run(stop)));
         let router = Arc::new(ReplyRouter::new(&orders));
         let group = tramline_orders::GROUP;
         let effects = || Transactional::new(group, messaging.clone(), Arc::clone(&router));
