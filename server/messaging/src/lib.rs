@@ -37,7 +37,7 @@ pub use parking::{
     ParkingLot, Replay, ReplayFailure, Replayed, Retried, Skipped, Turn,
 };
 pub use redis::RedisBroker;
-pub use relay::{LogRelay, RELAY_TASK, Relay};
+pub use relay::{LogRelay, RELAY_TASK, Relay, SteppedRelay};
 pub use replay::{forget_offsets, outbox_heads, read_outbox, take_over_offsets};
 pub use schema::MIGRATIONS;
 

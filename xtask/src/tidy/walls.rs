@@ -9,6 +9,7 @@ const REDIS: &str = "tramline-redis";
 const TESTING: &str = "tramline-testing";
 const MESSAGING: &str = "tramline-messaging";
 const SAGAS: &str = "tramline-sagas";
+const SIMULATOR: &str = "tramline-simulator";
 const EVENTSOURCING: &str = "tramline-eventsourcing";
 const MESSAGES: &str = "tramline-messages";
 const HTTP: &str = "tramline-http";
@@ -33,6 +34,7 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     (EVENTSOURCING, Some(&[DB, MESSAGING])),
     // It mends any service's messages and knows none of them.
     ("tramline-operations", Some(&[CONTRACT, DB, MESSAGING, MESSAGES, HTTP])),
+    (SIMULATOR, Some(&[DB, MESSAGING, SAGAS])),
     // service | service: they meet in `messages`.
     (MESSAGES, Some(&[CONTRACT, MESSAGING])),
     (HTTP, Some(&[CONTRACT])),
@@ -59,6 +61,7 @@ const MUST_NOT_NAME: &[(&str, &[&str], &str)] = &[
     ("tramline-order-history", &["redis", "rusqlite"], "tramline-redis and tramline-db do"),
     (SAGAS, &["axum"], "it speaks no HTTP"),
     (EVENTSOURCING, &["axum"], "it speaks no HTTP"),
+    (SIMULATOR, &["axum", "rand"], "it repeats its runs to the digit"),
     (MESSAGES, &["axum", "rusqlite", "tokio"], "it is plain data"),
     ("tramline-gateway", &["rusqlite"], "it has no database"),
 ];

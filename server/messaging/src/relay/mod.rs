@@ -9,10 +9,12 @@ mod polling;
 mod published;
 mod publisher;
 mod signal;
+mod stepped;
 
 pub use log::LogRelay;
 pub use polling::Relay;
 pub(crate) use signal::RelaySignal;
+pub use stepped::SteppedRelay;
 
 use crate::{Batch, Record, StreamId};
 use std::{sync::Arc, time::Duration};
