@@ -58,6 +58,8 @@ pub struct TestDesk {
     folder: Option<TempDir>,
     pub address: String,
     client: ServiceClient,
+    /// What its log may say under ERROR.
+    expected: &'static [&'static str],
 }
 
 impl TestDesk {
@@ -84,7 +86,13 @@ impl TestDesk {
             panic!("the desk is not ready: {ready:?}, {}", read(&folder.path().join("log")));
         };
         let client = ServiceClient::remote("desk", &format!("http://{address}")).expect("an address");
-        Self { process: Some(process), folder: Some(folder), address: address.to_owned(), client }
+        Self { process: Some(process), folder: Some(folder), address: address.to_owned(), client, expected: &[] }
+    }
+
+    /// Says which errors the test provokes: any other in the log fails it.
+    pub fn expecting(mut self, errors: &'static [&'static str]) -> Self {
+        self.expected = errors;
+        self
     }
 
     /// Where its databases are.
@@ -127,7 +135,9 @@ impl TestDesk {
         let folder = self.folder.as_ref().expect("it has one until it stops").path();
         let log = read(&folder.join("log"));
         assert!(status.success(), "the desk ends with {status}: {log}");
-        assert!(!log.contains("panicked") && !log.contains("ERROR"), "the desk is troubled: {log}");
+        let provoked = |line: &str| self.expected.iter().any(|error| line.contains(error));
+        let troubled = |line: &str| line.contains("panicked") || line.contains("ERROR") && !provoked(line);
+        assert!(!log.lines().any(troubled), "the desk is troubled: {log}");
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -10,6 +10,7 @@ mod import;
 mod life;
 mod lists;
 mod once;
+mod parked;
 mod sagas;
 mod search;
 mod socket;
