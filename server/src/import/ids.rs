@@ -1,6 +1,6 @@
 //! From a number in a file to the id of what it names, the same in every run.
 
-use tramline_contract::{CustomerId, OrderId};
+use tramline_contract::{CustomerId, OrderId, PaymentId};
 use uuid::Uuid;
 
 /// Of this program's imports alone. Never changed: another one would import everything a second time.
@@ -14,6 +14,11 @@ pub(super) fn customer(number: u64) -> CustomerId {
 /// The order of that number.
 pub(super) fn order(number: u64) -> OrderId {
     OrderId(Uuid::new_v5(&NAMESPACE, format!("order:{number}").as_bytes()))
+}
+
+/// The payment that this customer made with that check.
+pub(super) fn payment(customer_number: u64, check: &str) -> PaymentId {
+    PaymentId(Uuid::new_v5(&NAMESPACE, format!("payment:{customer_number}:{check}").as_bytes()))
 }
 
 #[cfg(test)]

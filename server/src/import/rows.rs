@@ -1,14 +1,16 @@
-//! What the rows of the two files mean: the commands to be sent, in the contract's own types.
+//! What the rows of the files mean: the commands to be sent, in the contract's own types.
 
 use super::{
     ids,
-    table::{Cells, Fault, Table},
+    table::{Cells, Fault, Row, Table},
 };
 use std::{collections::HashSet, path::Path};
-use tramline_contract::{Coordination, CreateCustomer, CreateOrder, CustomerName, Money};
+use tramline_contract::{
+    Coordination, CreateCustomer, CreateOrder, CustomerName, Money, PaymentReference, RecordPayment,
+};
 
 /// A day as year, month and day: their order is the days' order.
-type Day = (u16, u8, u8);
+pub(super) type Day = (u16, u8, u8);
 
 /// A row of the orders.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +18,32 @@ pub(super) struct OrderRow {
     pub(super) day: Day,
     pub(super) customer_number: u64,
     pub(super) command: CreateOrder,
+}
+
+/// A row of the payments; its number is the customer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PaymentRow {
+    pub(super) day: Day,
+    pub(super) command: RecordPayment,
+}
+
+/// Something that is done on a day by a customer.
+pub(super) trait Dated {
+    fn customer_number(row: &Row<Self>) -> u64
+    where
+        Self: Sized;
+}
+
+impl Dated for OrderRow {
+    fn customer_number(row: &Row<Self>) -> u64 {
+        row.value.customer_number
+    }
+}
+
+impl Dated for PaymentRow {
+    fn customer_number(row: &Row<Self>) -> u64 {
+        row.number
+    }
 }
 
 /// Reads the customers.
@@ -40,10 +68,7 @@ pub(super) fn read_orders(path: &Path) -> anyhow::Result<Table<OrderRow>> {
         let number = cells.number(0);
         let day = cells.value(1, parse_day);
         let customer_number = cells.number(2);
-        let total = cells.value(3, |text| match Money::parse(text) {
-            Ok(Money::ZERO) => Err("must be above zero".to_owned()),
-            other => other.map_err(|error| error.to_string()),
-        });
+        let total = cells.value(3, parse_amount);
         match (number, day, customer_number, total) {
             (Ok(number), Ok(day), Ok(customer_number), Ok(total)) => {
                 let (id, customer_id) = (Some(ids::order(number)), ids::customer(customer_number));
@@ -57,17 +82,45 @@ pub(super) fn read_orders(path: &Path) -> anyhow::Result<Table<OrderRow>> {
     Ok(table)
 }
 
-/// Takes out the orders of customers that were skipped. Sent now they would be rejected for good; once the customer's row is
-/// mended, the next run sends them.
-pub(super) fn hold_back(orders: &mut Table<OrderRow>, skipped_customers: &HashSet<u64>) -> Vec<Fault> {
-    let rows = std::mem::take(&mut orders.rows);
+/// Reads the payments and puts them in the order of their days; within a day they stay as in the file.
+pub(super) fn read_payments(path: &Path) -> anyhow::Result<Table<PaymentRow>> {
+    let columns = ["customer_number", "check_number", "payment_date", "amount"];
+    let name = |cells: &Cells<'_, 4>| Ok(format!("check {} of customer {}", cells.text(1)?, cells.number(0)?));
+    let mut table = Table::read_named(path, columns, name, |cells| {
+        let customer_number = cells.number(0);
+        let check = cells.value(1, PaymentReference::parse);
+        let day = cells.value(2, parse_day);
+        let amount = cells.value(3, parse_amount);
+        match (customer_number, check, day, amount) {
+            (Ok(customer_number), Ok(check), Ok(day), Ok(amount)) => {
+                let id = Some(ids::payment(customer_number, check.as_str()));
+                Ok(PaymentRow { day, command: RecordPayment { id, amount, reference: Some(check) } })
+            }
+            (_, check, day, amount) => Err(faults([check.err(), day.err(), amount.err()])),
+        }
+    })?;
+    table.rows.sort_by_key(|row| row.value.day);
+    Ok(table)
+}
+
+/// Takes out what belongs to customers that were skipped. Orders sent now would be rejected for good; once the customer's row
+/// is mended, the next run sends them.
+pub(super) fn hold_back<T: Dated>(table: &mut Table<T>, skipped_customers: &HashSet<u64>) -> Vec<Fault> {
+    let rows = std::mem::take(&mut table.rows);
     let (mut held, kept): (Vec<_>, _) =
-        rows.into_iter().partition(|row| skipped_customers.contains(&row.value.customer_number));
-    orders.rows = kept;
+        rows.into_iter().partition(|row| skipped_customers.contains(&T::customer_number(row)));
+    table.rows = kept;
     held.sort_by_key(|row| row.line);
     held.into_iter()
-        .map(|row| orders.fault(row.line, format!("its customer {} was skipped", row.value.customer_number)))
+        .map(|row| table.fault(row.line, format!("its customer {} was skipped", T::customer_number(&row))))
         .collect()
+}
+
+fn parse_amount(text: &str) -> Result<Money, String> {
+    match Money::parse(text) {
+        Ok(Money::ZERO) => Err("must be above zero".to_owned()),
+        other => other.map_err(|error| error.to_string()),
+    }
 }
 
 fn faults<const N: usize>(found: [Option<String>; N]) -> Vec<String> {
@@ -94,89 +147,4 @@ fn parse_day(text: &str) -> Result<Day, &'static str> {
         (1..=days).contains(&day).then_some((year, month, day))
     };
     parse().ok_or("must be a date such as 2003-01-31")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().expect("a temporary file");
-        std::fs::write(file.path(), bytes).expect("it is written");
-        file
-    }
-
-    /// The numbers of the good rows, and the line and reason of each bad one.
-    fn outline<T>(table: &Table<T>) -> (Vec<u64>, Vec<(u64, &str)>) {
-        let faults = table.faults.iter().map(|fault| (fault.line, fault.reason.as_str()));
-        (table.rows.iter().map(|row| row.number).collect(), faults.collect())
-    }
-
-    #[test]
-    fn each_bad_customer_is_named_by_its_line_and_the_others_are_read() {
-        let file = file(
-            b"city,customer_number,name,credit_limit\n\
-              Nantes,103,Atelier graphique,21000.00\n\
-              \n\
-              Paris,x,,1.001\n\
-              \"Las\nVegas\",112,\"Signal, Gifts\",0\n\
-              Oslo,113,Short\n\
-              Rome,103,Twice,5\n\
-              Bonn,115,\xff,5\n\
-              Graz,116,Minus,-1\n\
-              Wien,117, Last ,12.5",
-        );
-        let table = read_customers(file.path()).expect("it reads");
-        let (numbers, faults) = outline(&table);
-        assert_eq!(numbers, [103, 112, 117]);
-        assert_eq!(
-            faults,
-            [
-                (
-                    4,
-                    "customer_number must be a whole number; name must not be empty; credit_limit must have at most two decimals"
-                ),
-                (7, "has 3 fields where the first line has 4"),
-                (8, "customer_number 103 is on line 2 already"),
-                (9, "name is not UTF-8"),
-                (10, "credit_limit must not be negative"),
-            ]
-        );
-        assert_eq!(table.skipped_numbers, HashSet::from([113, 115, 116]));
-        assert_eq!(table.rows[2].value.name.as_str(), "Last");
-    }
-
-    #[test]
-    fn orders_come_by_day_and_within_a_day_as_in_the_file() {
-        let file = file(
-            b"\xef\xbb\xbforder_number,order_date,customer_number,total,status\r\n\
-              3,2003-01-09,1,5.00,x\r\n2,2003-01-06,1,5.00,x\r\n1,2003-01-09,1,5,x\r\n\
-              4,2003-02-29,1,5,x\r\n5,2004-02-29,1,0,x\r\n6,04.05.2003,z,1,x\r\n",
-        );
-        let table = read_orders(file.path()).expect("it reads");
-        let (numbers, faults) = outline(&table);
-        assert_eq!(numbers, [2, 3, 1]);
-        assert_eq!(faults[0], (5, "order_date must be a date such as 2003-01-31"));
-        assert_eq!(faults[1], (6, "total must be above zero"));
-        assert_eq!(faults[2].0, 7);
-    }
-
-    #[test]
-    fn a_missing_column_is_one_clear_error() {
-        let file = file(b"customer_number,limit\n1,2\n");
-        let error = format!("{:#}", read_customers(file.path()).expect_err("it is refused"));
-        assert!(error.ends_with("its first line does not name the columns name, credit_limit"), "{error}");
-        let error =
-            format!("{:#}", read_orders(std::path::Path::new("/nowhere/orders.csv")).expect_err("it is refused"));
-        assert!(error.starts_with("cannot read /nowhere/orders.csv"), "{error}");
-    }
-
-    #[test]
-    fn the_orders_of_a_skipped_customer_are_held_back() {
-        let file = file(b"order_number,order_date,customer_number,total\n1,2003-01-09,7,5\n2,2003-01-09,8,5\n");
-        let mut table = read_orders(file.path()).expect("it reads");
-        let held = hold_back(&mut table, &HashSet::from([7]));
-        assert_eq!(outline(&table).0, [2]);
-        assert_eq!((held.len(), held[0].line, held[0].reason.as_str()), (1, 2, "its customer 7 was skipped"));
-    }
 }

@@ -1,8 +1,9 @@
 //! Sends the rows: different customers at the same time, and what belongs to one customer in sequence.
 
 use super::{
-    progress,
-    rows::OrderRow,
+    ids, progress,
+    rows::{Dated as _, Day, OrderRow, PaymentRow},
+    settle,
     summary::Tally,
     table::{Fault, Row, Table},
     wire::Wire,
@@ -37,8 +38,8 @@ pub(super) async fn customers(wire: &Wire, table: &Table<CreateCustomer>) -> any
     let bar = progress::bar("sending customers", table.rows.len());
     let mut answers = stream::iter(&table.rows)
         .map(|row| async move {
-            let id = row.value.id.map(|id| format!("/api/customers/{id}")).unwrap_or_default();
-            Ok::<_, anyhow::Error>((row, post(wire, "/api/customers", &id, &row.value).await?))
+            let own = row.value.id.map(|id| format!("/api/customers/{id}"));
+            Ok::<_, anyhow::Error>((row, post(wire, "/api/customers", own.as_deref(), &row.value).await?))
         })
         .buffer_unordered(LANES);
     let (mut sent, mut refused) = (Sent::default(), HashSet::new());
@@ -52,35 +53,94 @@ pub(super) async fn customers(wire: &Wire, table: &Table<CreateCustomer>) -> any
     Ok((sent, refused))
 }
 
-/// Sends the orders as they stand; an order waits until the one before it of the same customer has its answer.
-pub(super) async fn orders(wire: &Wire, table: &Table<OrderRow>) -> anyhow::Result<Sent> {
-    let bar = progress::bar("sending orders", table.rows.len());
-    let mut last: HashMap<u64, oneshot::Receiver<()>> = HashMap::new();
-    let mut answers = stream::iter(&table.rows)
-        .map(|row| {
+/// What is sent on a day.
+enum Deed<'a> {
+    Payment(&'a Row<PaymentRow>),
+    Order(&'a Row<OrderRow>),
+}
+
+impl Deed<'_> {
+    /// Payments come first within a day.
+    const fn date(&self) -> (Day, u8) {
+        match self {
+            Self::Payment(row) => (row.value.day, 0),
+            Self::Order(row) => (row.value.day, 1),
+        }
+    }
+
+    fn customer_number(&self) -> u64 {
+        match self {
+            Self::Payment(row) => PaymentRow::customer_number(row),
+            Self::Order(row) => OrderRow::customer_number(row),
+        }
+    }
+
+    /// Sends it. `open` is the customer's last order that was accepted and not awaited.
+    async fn send(&self, wire: &Wire, open: &mut Option<OrderId>) -> anyhow::Result<Answer> {
+        match self {
+            Self::Payment(row) => {
+                // A payment counts at once and an order is decided later: it must not pay for what came before it.
+                if let Some(before) = open.take() {
+                    settle::settled(wire, before).await?;
+                }
+                let path = format!("/api/customers/{}/payments", ids::customer(row.number));
+                post(wire, &path, None, &row.value.command).await
+            }
+            Self::Order(row) => {
+                let own = row.value.command.id.map(|id| format!("/api/orders/{id}"));
+                let answer = post(wire, "/api/orders", own.as_deref(), &row.value.command).await?;
+                if !matches!(answer, Answer::Refused(_)) {
+                    *open = row.value.command.id.or(*open);
+                }
+                Ok(answer)
+            }
+        }
+    }
+}
+
+/// Sends payments and orders by their dates; each waits until the one before it of the same customer has its answer.
+pub(super) async fn by_date(
+    wire: &Wire,
+    payments: &Table<PaymentRow>,
+    orders: &Table<OrderRow>,
+) -> anyhow::Result<(Sent, Sent)> {
+    let mut deeds: Vec<_> = payments.rows.iter().map(Deed::Payment).collect();
+    deeds.extend(orders.rows.iter().map(Deed::Order));
+    deeds.sort_by_key(Deed::date);
+    let bar = progress::bar("sending by date", deeds.len());
+    let mut last: HashMap<u64, oneshot::Receiver<Option<OrderId>>> = HashMap::new();
+    let mut answers = stream::iter(deeds)
+        .map(|deed| {
             let (answered, next) = oneshot::channel();
-            let before = last.insert(row.value.customer_number, next);
+            let before = last.insert(deed.customer_number(), next);
             async move {
+                let mut open = None;
                 if let Some(before) = before {
                     // Its sender only goes unsent when the import fails as a whole.
-                    before.await?;
+                    open = before.await?;
                 }
-                let id = row.value.command.id.map(|id| format!("/api/orders/{id}")).unwrap_or_default();
-                let answer = post(wire, "/api/orders", &id, &row.value.command).await?;
-                let _ = answered.send(());
-                Ok::<_, anyhow::Error>((row, answer))
+                let answer = deed.send(wire, &mut open).await?;
+                let _ = answered.send(open);
+                Ok::<_, anyhow::Error>((deed, answer))
             }
         })
         .buffer_unordered(LANES);
-    let mut sent = Sent::default();
-    while let Some((row, answer)) = answers.try_next().await? {
+    let (mut paid, mut ordered) = (Sent::default(), Sent::default());
+    while let Some((deed, answer)) = answers.try_next().await? {
         bar.inc(1);
-        if sent.take(table, row, answer) {
-            sent.accepted.extend(row.value.command.id);
+        match deed {
+            Deed::Payment(row) => {
+                paid.take(payments, row, answer);
+            }
+            Deed::Order(row) => {
+                if ordered.take(orders, row, answer) {
+                    ordered.accepted.extend(row.value.command.id);
+                }
+            }
         }
     }
     bar.finish_and_clear();
-    Ok(sent)
+    Ok((paid, ordered))
 }
 
 impl Sent {
@@ -99,8 +159,12 @@ impl Sent {
 }
 
 /// Looks whether the server has it, and sends it in any case: only the answer tells whether it is the same.
-async fn post<T: Serialize>(wire: &Wire, path: &str, own_path: &str, command: &T) -> anyhow::Result<Answer> {
-    let known = wire.exists(own_path).await?;
+async fn post<T: Serialize>(wire: &Wire, path: &str, own_path: Option<&str>, command: &T) -> anyhow::Result<Answer> {
+    let known = match own_path {
+        Some(own_path) => wire.exists(own_path).await?,
+        // It has no address of its own, so nobody can say.
+        None => false,
+    };
     Ok(match wire.send(path, command).await? {
         Ok(()) if known => Answer::Known,
         Ok(()) => Answer::New,

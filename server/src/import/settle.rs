@@ -16,13 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Waits for all of them. Returns how many ended in which way.
 pub(super) async fn settle(wire: &Wire, orders: &[OrderId]) -> anyhow::Result<BTreeMap<String, u64>> {
     let bar = progress::bar("awaiting outcomes", orders.len());
-    let mut ends = stream::iter(orders)
-        .map(|id| async move {
-            let settled = tokio::time::timeout(SETTLED_WITHIN, settled(wire, *id)).await;
-            settled
-                .with_context(|| format!("order {id} is not decided; is the server in trouble? see its /api/sagas"))?
-        })
-        .buffer_unordered(LANES);
+    let mut ends = stream::iter(orders).map(|id| settled(wire, *id)).buffer_unordered(LANES);
     let mut outcomes = BTreeMap::new();
     while let Some(order) = ends.try_next().await? {
         bar.inc(1);
@@ -32,7 +26,14 @@ pub(super) async fn settle(wire: &Wire, orders: &[OrderId]) -> anyhow::Result<BT
     Ok(outcomes)
 }
 
-async fn settled(wire: &Wire, id: OrderId) -> anyhow::Result<Order> {
+/// Waits for one of them.
+pub(super) async fn settled(wire: &Wire, id: OrderId) -> anyhow::Result<Order> {
+    tokio::time::timeout(SETTLED_WITHIN, look(wire, id))
+        .await
+        .with_context(|| format!("order {id} is not decided; is the server in trouble? see its /api/sagas"))?
+}
+
+async fn look(wire: &Wire, id: OrderId) -> anyhow::Result<Order> {
     loop {
         // The second version is the decision: the server waits for it before it answers.
         let order: Option<Order> = wire.read(&format!("/api/orders/{id}?minVersion=2")).await?;

@@ -15,6 +15,8 @@ pub(super) struct Tally {
 #[derive(Debug, Default)]
 pub(super) struct Summary {
     pub(super) customers: Tally,
+    /// Payments that the server has; it counts each once, however often it is sent, and does not say which came now.
+    pub(super) payments: u64,
     pub(super) orders: Tally,
     pub(super) outcomes: BTreeMap<String, u64>,
     pub(super) skipped: u64,
@@ -35,6 +37,7 @@ impl fmt::Display for Summary {
         for (name, Tally { new, known }) in [("customers", self.customers), ("orders", self.orders)] {
             writeln!(f, "{name:<34}{:>8} accepted, {new} new, {known} known before", new + known)?;
         }
+        writeln!(f, "{:<34}{:>8} accepted", "payments", self.payments)?;
         for (outcome, count) in &self.outcomes {
             writeln!(f, "  {outcome:<32}{count:>8}")?;
         }

@@ -30,7 +30,7 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Row<T> {
     pub(super) line: u64,
-    /// Unique in its file.
+    /// What it belongs to: unique in its file, unless the file names its rows otherwise.
     pub(super) number: u64,
     pub(super) value: T,
 }
@@ -63,13 +63,23 @@ impl<T> Table<T> {
         columns: [&'static str; N],
         parse: impl Fn(&Cells<'_, N>) -> Result<T, Vec<String>>,
     ) -> anyhow::Result<Self> {
+        Self::read_named(path, columns, |cells| cells.number(0).map(|number| format!("{} {number}", columns[0])), parse)
+    }
+
+    /// As [`Table::read`], with rows that `name` names. No two rows of a file have one name.
+    pub(super) fn read_named<const N: usize>(
+        path: &Path,
+        columns: [&'static str; N],
+        name: impl Fn(&Cells<'_, N>) -> Result<String, String>,
+        parse: impl Fn(&Cells<'_, N>) -> Result<T, Vec<String>>,
+    ) -> anyhow::Result<Self> {
         let file = path.display().to_string();
         let bytes = read_file(path).with_context(|| format!("cannot read {file}"))?;
         let mut reader = ReaderBuilder::new().flexible(true).from_reader(&*bytes);
         let header = reader.byte_headers().with_context(|| format!("cannot read {file}"))?.clone();
         let places = places(&header, columns).with_context(|| format!("{file} cannot be imported"))?;
         let mut table = Self { file, ..Self::default() };
-        let mut lines: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut lines: BTreeMap<String, u64> = BTreeMap::new();
         let (mut record, mut ruler) = (ByteRecord::new(), Ruler { bytes: &bytes, at: 0, line: 1 });
         while reader.read_byte_record(&mut record).with_context(|| format!("cannot read {}", table.file))? {
             let line = ruler.line_of(&record);
@@ -80,13 +90,16 @@ impl<T> Table<T> {
                 (Ok(_), Err(reasons)) => Err(reasons),
                 (Err(reason), parsed) => Err([vec![reason.clone()], parsed.err().unwrap_or_default()].concat()),
             });
-            let read = read.and_then(|row| match lines.get(&row.number) {
-                Some(first) => Err(vec![format!("{} {} is on line {first} already", columns[0], row.number)]),
-                None => Ok(row),
+            let read = read.and_then(|row| {
+                let name = name(&cells).map_err(|reason| vec![reason])?;
+                match lines.get(&name) {
+                    Some(first) => Err(vec![format!("{name} is on line {first} already")]),
+                    None => Ok((name, row)),
+                }
             });
             match read {
-                Ok(row) => {
-                    lines.insert(row.number, line);
+                Ok((name, row)) => {
+                    lines.insert(name, line);
                     table.rows.push(row);
                 }
                 Err(reasons) => {
@@ -95,7 +108,8 @@ impl<T> Table<T> {
                 }
             }
         }
-        table.skipped_numbers.retain(|number| !lines.contains_key(number));
+        let taken: HashSet<u64> = table.rows.iter().map(|row| row.number).collect();
+        table.skipped_numbers.retain(|number| !taken.contains(number));
         Ok(table)
     }
 }

@@ -7,10 +7,14 @@ use tramline_redis::{Command, Redis, RedisSettings, Value};
 use tramline_testing::DeskStores;
 
 /// A database, what is done to it, and the kind of thing that is wrong then.
-const PLANTS: [(&str, &str, &str); 8] = [
+const PLANTS: [(&str, &str, &str); 12] = [
     ("customers", "update credit_reservation set held = held + 1 where held > 0", "credit accounts replayed"),
     ("customers", "delete from credit_reservation where outcome = 'RESERVED'", "credit accounts replayed"),
     ("customers", "update event set version = 9 where version = 3", "credit accounts replayed"),
+    ("customers", "update payment set amount = amount + 1", "credit accounts replayed"),
+    ("customers", "delete from payment", "credit accounts replayed"),
+    ("orders", "update customer_order set state = 'APPROVED' where state = 'CANCELLED'", "orders against reservations"),
+    ("orders", "update customer_order set state = 'CANCEL_PENDING' where state = 'APPROVED'", "orders and their sagas"),
     ("orders", "update customer_order set state = 'REJECTED' where state = 'APPROVED'", "orders against reservations"),
     ("orders", "update customer_order set total = total + 1 where state = 'APPROVED'", "orders against reservations"),
     ("orders", "update saga_instance set ended_at = null, phase = 'RUNNING'", "orders and their sagas"),
@@ -108,6 +112,12 @@ async fn whatever_is_wrong_is_found_and_named() {
     let customer = desk.customer("Ada", "10.00").await;
     desk.order(customer, "6.00").await;
     desk.order(customer, "5.00").await;
+    let (cancelled, _) = desk.order(customer, "1.00").await;
+    let answer = desk.post(&format!("/api/orders/{cancelled}/cancel"), &serde_json::json!({})).await;
+    assert_eq!(answer.status, 202);
+    desk.settled_at(cancelled, 4).await;
+    let paid = desk.post(&format!("/api/customers/{customer}/payments"), &serde_json::json!({"amount": "2.00"})).await;
+    assert_eq!(paid.status, 201);
     let folder = desk.stop();
     let good = DeskStores::of(&folder.path().join("data"));
     for (database, text, section) in PLANTS {
