@@ -1,7 +1,7 @@
 // axe on every page, in both themes, and in the states that are easily forgotten: empty, failed, refused, disconnected.
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
-import { expect, fillOrder, open, placeOrder, rows, test } from "./desk.ts";
+import { expect, fillOrder, Gate, open, placeOrder, rows, test } from "./desk.ts";
 import { Server } from "./server.ts";
 
 // Twenty audits take their time on a busy machine.
@@ -98,6 +98,112 @@ test("39. axe finds nothing in dialogs, right or wrong", async ({ page, api }) =
   await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
   await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
   await check(page);
+});
+
+test("39. axe finds nothing in the dialogs that change something", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  const order = await api.decided(customer.id, "400.00");
+  await open(page, `/orders/${order.id}`);
+  await page.getByRole("button", { name: "Revise" }).click();
+  const revise = page.getByRole("dialog", { name: "Revise order" });
+  await revise.getByRole("textbox", { name: "New total" }).fill("5000.00");
+  await expect(revise.getByText(/May be refused/)).toBeVisible();
+  await check(page);
+  await revise.getByRole("textbox", { name: "New total" }).fill("0");
+  await revise.getByRole("button", { name: "Revise" }).click();
+  await expect(revise.getByRole("textbox", { name: "New total" })).toHaveAttribute("aria-invalid", "true");
+  await check(page);
+  await revise.getByRole("button", { name: "Cancel" }).click();
+  await page.getByRole("button", { name: "Cancel order" }).click();
+  await expect(page.getByRole("dialog", { name: "Cancel order" })).toBeVisible();
+  await check(page);
+  await page.keyboard.press("Escape");
+
+  await page.getByRole("link", { name: customer.name }).click();
+  for (const name of ["Change limit", "Record payment"]) {
+    await page.getByRole("button", { name }).click();
+    await expect(page.getByRole("dialog").getByRole("textbox").first()).toBeFocused();
+    await check(page);
+    await page.keyboard.press("Escape");
+  }
+});
+
+test("39. axe finds nothing while something changes, and when it has", async ({ page, api, tap, expectedErrors }) => {
+  expectedErrors.push(/status of 409/);
+  const customer = await api.customer("1000.00");
+  const order = await api.decided(customer.id, "400.00");
+  const gate = new Gate();
+  await page.route(/\/(revise|cancel|credit-limit)$/, async (route) => {
+    await gate.opened;
+    await route.continue();
+  });
+  const act = async (opener: string, amount?: string) => {
+    await page.getByRole("button", { name: opener }).click();
+    const dialog = page.getByRole("dialog");
+    if (amount) await dialog.getByRole("textbox").fill(amount);
+    await dialog.locator("[type=submit]").click();
+    await expect(dialog).toBeHidden();
+  };
+  await open(page, `/customers/${customer.id}`);
+  await act("Change limit", "1100");
+  await expect(page.getByRole("definition").filter({ hasText: "→" })).toBeVisible();
+  await check(page);
+  await rows(page, "400.00").getByRole("link").first().click();
+  await act("Revise", "5000.00");
+  await expect(page.getByRole("article")).toHaveText(/Revising/);
+  await check(page);
+  await page.getByRole("link", { name: "← Orders" }).click();
+  await expect(rows(page, customer.name)).toHaveText(/5,000\.00.*Revising/);
+  await check(page);
+  gate.open();
+  await expect(rows(page, customer.name)).toHaveText(/revision refused/);
+  await check(page);
+  await rows(page, customer.name).getByRole("link").first().click();
+  await expect(page.getByText(/The last revision was refused/)).toBeVisible();
+  await check(page);
+
+  tap.hold();
+  await api.revise(order.id, "450.00");
+  await act("Revise", "500.00");
+  await expect(page.getByRole("button", { name: "Keep theirs" })).toBeVisible();
+  await check(page);
+  await page.getByRole("button", { name: "Keep theirs" }).click();
+  tap.release();
+  await act("Cancel order");
+  await expect(page.getByRole("article")).toHaveText(/Cancelled/);
+  await expect(page.getByRole("button", { name: "Cancel order" })).toHaveCount(0);
+  await check(page);
+});
+
+test("39. No dialog is wider than a small phone", async ({ page, api }) => {
+  await page.setViewportSize({ width: 320, height: 640 });
+  const customer = await api.customer("9999999999.99");
+  const order = await api.decided(customer.id, "1234567.89");
+  const fits = async () => {
+    const wide = await page.evaluate(() => {
+      const width = document.documentElement.clientWidth;
+      const parts = [...document.querySelectorAll("dialog, dialog *, main, article :not(thead, thead *)")];
+      return parts.filter((part) => part.getBoundingClientRect().right > width + 1).map((part) => part.outerHTML.slice(0, 80));
+    });
+    expect(wide).toEqual([]);
+  };
+  await open(page, `/orders/${order.id}`);
+  await fits();
+  for (const name of ["Revise", "Cancel order"]) {
+    await page.getByRole("button", { name }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await fits();
+    await page.keyboard.press("Escape");
+  }
+  await page.goto(`/customers/${customer.id}`);
+  await expect(page.getByRole("heading", { name: customer.name })).toBeVisible();
+  await fits();
+  for (const name of ["Change limit", "Record payment"]) {
+    await page.getByRole("button", { name }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+    await fits();
+    await page.keyboard.press("Escape");
+  }
 });
 
 test("39. axe finds nothing while something is wrong", async ({ page, api, tap, expectedErrors }) => {

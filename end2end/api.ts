@@ -6,6 +6,7 @@ export type Customer = {
   name: string;
   creditLimit: string;
   reserved: string;
+  paid: string;
   availableCredit: string;
   version: number;
 };
@@ -15,6 +16,7 @@ export type Order = {
   customerId: string;
   total: string;
   state: "PENDING" | "APPROVED" | "REJECTED" | "CANCEL_PENDING" | "CANCELLED" | "REVISION_PENDING";
+  lastRefusal?: "INSUFFICIENT_CREDIT";
   version: number;
 };
 
@@ -56,6 +58,21 @@ export class Api {
     await expect.poll(shown, { timeout: 60_000 }).toBeGreaterThanOrEqual(placed);
     const pending = async () => (await this.orders(`customerId=${customerId}&state=PENDING`, 1)).length;
     await expect.poll(pending, { timeout: 60_000 }).toBe(0);
+  }
+
+  order(id: string): Promise<Order> {
+    return this.get<Order>(`/api/orders/${id}`);
+  }
+
+  // Changes an order as somebody else would, and waits until that is decided.
+  async revise(id: string, total: string): Promise<Order> {
+    await this.post(`/api/orders/${id}/revise`, { total });
+    const state = async () => (await this.order(id)).state;
+    const { version } = await this.order(id);
+    await expect.poll(state, { timeout: 60_000 }).toBe("APPROVED");
+    await expect.poll(async () => (await this.order(id)).total).toBe(total);
+    expect(version).toBeGreaterThan(1);
+    return this.order(id);
   }
 
   // Every order that a query names, newest first, at most so many.

@@ -52,7 +52,7 @@ test("1. An order for a customer that is still on its way waits for it", async (
   await dialog.getByRole("textbox", { name: "Credit limit" }).fill("500");
   await dialog.getByRole("textbox", { name: "Credit limit" }).press("Enter");
   await rows(page, name).getByRole("link").click();
-  await placeOrder(page, { id: "", name, creditLimit: "", reserved: "", availableCredit: "", version: 0 }, "499.99");
+  await placeOrder(page, { id: "", name, creditLimit: "", reserved: "", paid: "", availableCredit: "", version: 0 }, "499.99");
   await expect(rows(page, name)).toHaveText(/Sending/);
   gate.open();
   await expect(rows(page, name)).toHaveText(/499\.99.*Approved/);

@@ -78,3 +78,54 @@ test("Single keys can be switched off", async ({ page }) => {
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeVisible();
 });
+
+test("37. The full place, revise and cancel path works by keyboard alone", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  await open(page, `/orders?customer=${customer.id}`);
+  await page.keyboard.press("n");
+  const place = page.getByRole("dialog", { name: "Place order" });
+  await expect(place.getByRole("textbox", { name: "Total" })).toBeFocused();
+  await page.keyboard.type("400");
+  await page.keyboard.press("Enter");
+  const row = rows(page, customer.name);
+  await expect(row).toHaveText([/400\.00.*Approved/]);
+
+  await page.keyboard.press("j");
+  await page.keyboard.press("e");
+  const revise = page.getByRole("dialog", { name: "Revise order" });
+  await expect(revise.getByRole("textbox", { name: "New total" })).toBeFocused();
+  await page.keyboard.type("650");
+  await page.keyboard.press("Enter");
+  await expect(revise).toBeHidden();
+  await expect(row).toHaveText(/650\.00Approved/);
+  await expect(row.getByRole("link").first()).toBeFocused();
+
+  await page.keyboard.press("c");
+  const cancel = page.getByRole("dialog", { name: "Cancel order" });
+  await expect(cancel.getByRole("button", { name: "Cancel order" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  await expect(cancel).toBeHidden();
+  await expect(row.getByRole("link").first()).toBeFocused();
+  await page.keyboard.press("c");
+  await page.keyboard.press("Enter");
+  await expect(row).toHaveText(/650\.00Cancelled/);
+  await expect(row.getByRole("link").first()).toBeFocused();
+  expect(await api.orders(`customerId=${customer.id}`)).toMatchObject([{ total: "650.00", state: "CANCELLED" }]);
+});
+
+test("37. Two keys within one turn of the browser's loop find the same row", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  await api.decided(customer.id, "10.00");
+  await api.decided(customer.id, "20.00");
+  await open(page, `/orders?customer=${customer.id}`);
+  await expect(rows(page, customer.name)).toHaveText([/20\.00.*Approved/, /10\.00.*Approved/]);
+  await page.evaluate(() => {
+    for (const key of ["j", "j", "e"]) {
+      window.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+    }
+  });
+  const dialog = page.getByRole("dialog", { name: "Revise order" });
+  await expect(dialog.getByRole("textbox", { name: "New total" })).toHaveValue("10.00");
+  await page.keyboard.press("Escape");
+  await expect(rows(page, "10.00").getByRole("link").first()).toBeFocused();
+});

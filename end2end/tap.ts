@@ -20,6 +20,8 @@ export class Tap {
   readonly said: Frame[] = [];
   // Sockets are turned away.
   refuses = false;
+  // Each frame arrives twice.
+  repeats = false;
   // Frames that never reach the page.
   drops: (frame: Frame) => boolean = () => false;
   // What the page's next hello says instead of its own words.
@@ -88,8 +90,10 @@ export class Tap {
       const frame = JSON.parse(message.toString()) as Frame;
       this.said.push(frame);
       if (this.drops(frame)) return;
-      if (this.held) this.held.push(() => socket.send(message));
-      else socket.send(message);
+      for (let times = this.repeats ? 2 : 1; times > 0; times -= 1) {
+        if (this.held) this.held.push(() => socket.send(message));
+        else socket.send(message);
+      }
     });
   }
 }

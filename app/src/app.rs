@@ -5,8 +5,8 @@ use crate::{
     components::{Header, HelpDialog, LiveRegions, NotSentCards, Toasts, banner::ConnectionBanner, keyboard},
     desk::Desk,
     pages::{
-        CustomerPage, CustomersPage, NewCustomerDialog, NewOrderDialog, NotFoundPage, OrderPage, OrdersPage,
-        SettingsPage, UnknownPage,
+        ChangeDialog, CustomerPage, CustomersPage, NewCustomerDialog, NewOrderDialog, NotFoundPage, OrderPage,
+        OrdersPage, SettingsPage, UnknownPage,
     },
 };
 use leptos::{ev, prelude::*};
@@ -90,7 +90,9 @@ fn Dialogs() -> impl IntoView {
     let desk = Desk::here();
     let places = desk.watch(|model| matches!(model.route, Route::NewOrder { .. }));
     let adds = desk.watch(|model| matches!(model.route, Route::NewCustomer));
+    let changes = desk.watch(|model| model.change.as_ref().map(|draft| draft.change));
     view! {
+        {move || changes.get().map(|change| view! { <ChangeDialog change/> })}
         <Show when=move || places.get()><NewOrderDialog/></Show>
         <Show when=move || adds.get()><NewCustomerDialog/></Show>
         <Show when=move || desk.shows_help.get()><HelpDialog/></Show>

@@ -7,6 +7,7 @@ use crate::{
 use leptos::{prelude::*, reactive::graph::Source, task::spawn_local};
 use std::collections::HashMap;
 use tramline_model::{Effect as ModelEffect, Millis, Model, Msg, Route, next_wake, update};
+use uuid::Uuid;
 
 /// A timer this far away is as good as none; longer ones overflow in some browsers.
 const LONGEST_SLEEP_MS: Millis = 3_600_000;
@@ -19,6 +20,8 @@ pub struct Desk {
     alarm: StoredValue<Alarm, LocalStorage>,
     /// Where each list was scrolled to, by its name.
     scrolls: StoredValue<HashMap<&'static str, i32>, LocalStorage>,
+    /// The row that has the focus, or is about to.
+    pub focused_row: RwSignal<Option<Uuid>>,
     /// Raised when lists should show their beginning.
     pub scroll_to_top: RwSignal<u32>,
     /// What is said politely.
@@ -43,6 +46,7 @@ impl Desk {
             sockets: StoredValue::new_local(Sockets::default()),
             alarm: StoredValue::new_local(Alarm::default()),
             scrolls: StoredValue::new_local(HashMap::new()),
+            focused_row: RwSignal::new(None),
             scroll_to_top: RwSignal::new(0),
             polite: RwSignal::new(String::new()),
             assertive: RwSignal::new(String::new()),

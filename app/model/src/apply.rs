@@ -1,7 +1,6 @@
 //! Documents and outcomes: what a frame or a read changes, and how the lists follow row by row.
 
 use crate::{
-    command::Command,
     effect::Effect,
     filter::{Needle, OrderFilter, Sort},
     index::Key,
@@ -33,6 +32,7 @@ impl Model {
         } else {
             self.unsettled.insert(id);
         }
+        self.settle_order_changes(id, now, effects);
         self.detail.found(id.0);
         self.place_order_row(id);
         self.save_feed_soon(now.ms);
@@ -45,6 +45,7 @@ impl Model {
             return;
         }
         self.pending.confirm(id.0, effects);
+        self.settle_customer_changes(id, effects);
         self.detail.found(id.0);
         self.place_customer_row(id);
         self.save_feed_soon(now.ms);
@@ -66,10 +67,8 @@ impl Model {
     pub(crate) fn rebuild_order_list(&mut self) {
         let list = &self.order_list;
         let confirmed = self.orders.iter().map(|order| order.id);
-        let pending = self.pending.iter().filter_map(|operation| match operation.command {
-            Command::PlaceOrder { id, .. } if self.orders.get(id).is_none() => Some(id),
-            Command::PlaceOrder { .. } | Command::CreateCustomer { .. } => None,
-        });
+        let placed = self.pending.iter().filter_map(|operation| operation.command.placed());
+        let pending = placed.map(|(id, ..)| id).filter(|id| self.orders.get(*id).is_none());
         let keys: Vec<_> =
             confirmed.chain(pending).filter_map(|id| self.order_key(id, &list.filter, &list.needle)).collect();
         self.order_list.index.rebuild(keys.into_iter());
@@ -78,10 +77,8 @@ impl Model {
     /// Filters all customers anew.
     pub(crate) fn rebuild_customer_list(&mut self) {
         let confirmed = self.customers.iter().map(|customer| customer.id);
-        let pending = self.pending.iter().filter_map(|operation| match operation.command {
-            Command::CreateCustomer { id, .. } if self.customers.get(id).is_none() => Some(id),
-            Command::PlaceOrder { .. } | Command::CreateCustomer { .. } => None,
-        });
+        let created = self.pending.iter().filter_map(|operation| operation.command.created());
+        let pending = created.map(|(id, ..)| id).filter(|id| self.customers.get(*id).is_none());
         let keys: Vec<_> = confirmed.chain(pending).filter_map(|id| self.customer_key(id)).collect();
         self.customer_list.index.rebuild(keys.into_iter());
     }
@@ -96,7 +93,8 @@ impl Model {
         if self.just_decided.len() > TINTS_AT_ONCE {
             self.just_decided.pop_front();
         }
-        if self.own.remove(&id).is_none() {
+        // Whoever cancels an order waits for another outcome than this one.
+        if self.own.remove(&id).is_none() || self.pending.cancellation(id).is_some() {
             return;
         }
         let (words, is_bad) = match state {
@@ -122,7 +120,7 @@ impl Model {
             (order.customer_id, name, order.total, order.state, unix_us(&order.created_at).unwrap_or_default())
         } else {
             let operation = self.pending.order(id)?;
-            let Command::PlaceOrder { customer_id, total, .. } = operation.command else { return None };
+            let (_, customer_id, total) = operation.command.placed()?;
             (customer_id, None, total, OrderState::Pending, operation.submitted_ms as i64 * 1_000)
         };
         let passes = filter.state.is_none_or(|wanted| wanted == state)

@@ -1,18 +1,15 @@
 //! What the user asks the server to do, and what comes back.
 
+use crate::ask::Ask;
 use serde::{Deserialize, Serialize};
 use tramline_contract::{
-    Coordination, CreateCustomer, CreateOrder, Customer, CustomerId, CustomerName, Money, Order, OrderId, Page,
-    Problem, Version,
+    CancelOrder, Coordination, CreateCustomer, CreateOrder, CustomerId, CustomerName, Money, OrderId, PaymentId,
+    PaymentReference, Problem, RecordPayment, ReviseOrder, SetCreditLimit, Version,
 };
 use uuid::Uuid;
 
-use crate::filter::OrderFilter;
-
-/// How many rows one page of a list asks for; the most that the server gives.
-pub const PAGE_ROWS: usize = 100;
-
-/// A command. Its id is the new aggregate's id and the idempotency key, so sending it again does no harm.
+/// A command. Those that make something have its id, which is the idempotency key, so sending them again does no harm. Those that
+/// change something have an id of their own, which stays here; what a repetition of them means is told from the document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Place an order.
@@ -33,24 +30,152 @@ pub enum Command {
         /// How much may be owed at most.
         credit_limit: Money,
     },
+    /// Cancel an order.
+    CancelOrder {
+        /// Tells this command from others.
+        id: Uuid,
+        /// Which order.
+        order: OrderId,
+    },
+    /// Give an order another total.
+    ReviseOrder {
+        /// Tells this command from others.
+        id: Uuid,
+        /// Which order.
+        order: OrderId,
+        /// What it shall cost.
+        total: Money,
+        /// The total that the user saw.
+        basis: Basis,
+    },
+    /// Give a customer another credit limit.
+    SetCreditLimit {
+        /// Tells this command from others.
+        id: Uuid,
+        /// Which customer.
+        customer: CustomerId,
+        /// How much may be owed at most.
+        credit_limit: Money,
+        /// The limit that the user saw.
+        basis: Basis,
+    },
+    /// Record what a customer has paid.
+    RecordPayment {
+        /// The payment, and its idempotency key.
+        id: Uuid,
+        /// Who paid.
+        customer: CustomerId,
+        /// How much.
+        amount: Money,
+        /// What it is booked under.
+        reference: Option<PaymentReference>,
+    },
+}
+
+/// The value that a change starts from. Nobody's change is written over one that the user has not seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// The value.
+    pub value: Money,
+    /// The version of the document that it was read from.
+    pub version: Version,
+}
+
+/// What a command is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aggregate {
+    /// An order.
+    Order(OrderId),
+    /// A customer.
+    Customer(CustomerId),
+}
+
+impl Aggregate {
+    /// The id, whatever it names.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Order(id) => id.0,
+            Self::Customer(id) => id.0,
+        }
+    }
 }
 
 impl Command {
-    /// The new aggregate's id.
+    /// What the command is known by here: the new aggregate's id, or its own.
     #[must_use]
     pub fn id(&self) -> Uuid {
         match self {
             Self::PlaceOrder { id, .. } => id.0,
             Self::CreateCustomer { id, .. } => id.0,
+            Self::CancelOrder { id, .. }
+            | Self::ReviseOrder { id, .. }
+            | Self::SetCreditLimit { id, .. }
+            | Self::RecordPayment { id, .. } => *id,
         }
+    }
+
+    /// What it makes or changes.
+    #[must_use]
+    pub fn aggregate(&self) -> Aggregate {
+        match self {
+            Self::PlaceOrder { id, .. } => Aggregate::Order(*id),
+            Self::CancelOrder { order, .. } | Self::ReviseOrder { order, .. } => Aggregate::Order(*order),
+            Self::CreateCustomer { id, .. } => Aggregate::Customer(*id),
+            Self::SetCreditLimit { customer, .. } | Self::RecordPayment { customer, .. } => {
+                Aggregate::Customer(*customer)
+            }
+        }
+    }
+
+    /// What it changes; nothing when it makes something new.
+    #[must_use]
+    pub fn changes(&self) -> Option<Aggregate> {
+        (!matches!(self, Self::PlaceOrder { .. } | Self::CreateCustomer { .. })).then(|| self.aggregate())
+    }
+
+    /// The new value, and the one that the user saw; only of a command that puts one value in another's place.
+    #[must_use]
+    pub fn revision(&self) -> Option<(Money, Basis)> {
+        match self {
+            Self::ReviseOrder { total, basis, .. } => Some((*total, *basis)),
+            Self::SetCreditLimit { credit_limit, basis, .. } => Some((*credit_limit, *basis)),
+            Self::PlaceOrder { .. }
+            | Self::CreateCustomer { .. }
+            | Self::CancelOrder { .. }
+            | Self::RecordPayment { .. } => None,
+        }
+    }
+
+    /// Starts it from another value.
+    pub(crate) fn rebase(&mut self, from: Basis) {
+        if let Self::ReviseOrder { basis, .. } | Self::SetCreditLimit { basis, .. } = self {
+            *basis = from;
+        }
+    }
+
+    /// The customer and the total of an order that it places.
+    #[must_use]
+    pub fn placed(&self) -> Option<(OrderId, CustomerId, Money)> {
+        if let Self::PlaceOrder { id, customer_id, total } = self { Some((*id, *customer_id, *total)) } else { None }
+    }
+
+    /// The name and the limit of a customer that it makes.
+    #[must_use]
+    pub fn created(&self) -> Option<(CustomerId, &CustomerName, Money)> {
+        if let Self::CreateCustomer { id, name, credit_limit } = self { Some((*id, name, *credit_limit)) } else { None }
     }
 
     /// Where it is posted.
     #[must_use]
-    pub fn path(&self) -> &'static str {
+    pub fn path(&self) -> String {
         match self {
-            Self::PlaceOrder { .. } => "/api/orders",
-            Self::CreateCustomer { .. } => "/api/customers",
+            Self::PlaceOrder { .. } => "/api/orders".to_owned(),
+            Self::CreateCustomer { .. } => "/api/customers".to_owned(),
+            Self::CancelOrder { order, .. } => format!("/api/orders/{order}/cancel"),
+            Self::ReviseOrder { order, .. } => format!("/api/orders/{order}/revise"),
+            Self::SetCreditLimit { customer, .. } => format!("/api/customers/{customer}/credit-limit"),
+            Self::RecordPayment { customer, .. } => format!("/api/customers/{customer}/payments"),
         }
     }
 
@@ -67,6 +192,16 @@ impl Command {
             Self::CreateCustomer { id, name, credit_limit } => {
                 serde_json::to_string(&CreateCustomer { id: Some(id), name, credit_limit })
             }
+            Self::CancelOrder { .. } => serde_json::to_string(&CancelOrder {}),
+            Self::ReviseOrder { total, basis, .. } => {
+                serde_json::to_string(&ReviseOrder { total, expected_version: Some(basis.version) })
+            }
+            Self::SetCreditLimit { credit_limit, basis, .. } => {
+                serde_json::to_string(&SetCreditLimit { credit_limit, expected_version: Some(basis.version) })
+            }
+            Self::RecordPayment { id, amount, reference, .. } => {
+                serde_json::to_string(&RecordPayment { id: Some(PaymentId(id)), amount, reference })
+            }
         };
         body.expect("plain data is always JSON")
     }
@@ -74,126 +209,10 @@ impl Command {
     /// The read that shows whether it was carried out.
     #[must_use]
     pub fn check(&self) -> Ask {
-        match self {
-            Self::PlaceOrder { id, .. } => Ask::Order { id: *id, min_version: Version::FIRST },
-            Self::CreateCustomer { id, .. } => Ask::Customer { id: *id, min_version: Version::FIRST },
+        match self.aggregate() {
+            Aggregate::Order(id) => Ask::Order { id, min_version: Version::FIRST },
+            Aggregate::Customer(id) => Ask::Customer { id, min_version: Version::FIRST },
         }
-    }
-}
-
-/// A read. It comes back with its answer, so that the answer finds its place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// A page of orders.
-    Orders {
-        /// Which reading of which list this belongs to; answers of an earlier one do not steer it.
-        reading: Reading,
-        /// Which orders; the sort is not the server's.
-        filter: OrderFilter,
-        /// Where the page before ended.
-        cursor: Option<String>,
-    },
-    /// A page of customers.
-    Customers {
-        /// As for orders.
-        reading: Reading,
-        /// Part of the names.
-        search: String,
-        /// Where the page before ended.
-        cursor: Option<String>,
-    },
-    /// The newest orders, because the socket does not tell.
-    PollOrders,
-    /// One order.
-    Order {
-        /// Which.
-        id: OrderId,
-        /// The version that the view should have reached.
-        min_version: Version,
-    },
-    /// One customer.
-    Customer {
-        /// Which.
-        id: CustomerId,
-        /// The version that the view should have reached.
-        min_version: Version,
-    },
-}
-
-/// One walk through the pages of a list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Whether it is the walk through the filtered list.
-    pub narrow: bool,
-    /// Raised whenever a walk starts over.
-    pub generation: u32,
-}
-
-impl Ask {
-    /// The address to read.
-    #[must_use]
-    pub fn url(&self) -> String {
-        let mut query = crate::route::Query::default();
-        match self {
-            Self::Orders { filter, cursor, .. } => {
-                query.put("limit", PAGE_ROWS.to_string());
-                query.put("state", filter.state.map(|state| state.as_str().to_owned()).unwrap_or_default());
-                query.put("customerId", filter.customer.map(|id| id.to_string()).unwrap_or_default());
-                query.put("q", filter.search.trim());
-                query.put("cursor", cursor.clone().unwrap_or_default());
-                query.after("/api/orders")
-            }
-            Self::Customers { search, cursor, .. } => {
-                query.put("limit", PAGE_ROWS.to_string());
-                query.put("q", search.trim());
-                query.put("cursor", cursor.clone().unwrap_or_default());
-                query.after("/api/customers")
-            }
-            Self::PollOrders => {
-                query.put("limit", PAGE_ROWS.to_string());
-                query.after("/api/orders")
-            }
-            Self::Order { id, min_version } => {
-                query.put("minVersion", min_version_text(*min_version));
-                query.after(&format!("/api/orders/{id}"))
-            }
-            Self::Customer { id, min_version } => {
-                query.put("minVersion", min_version_text(*min_version));
-                query.after(&format!("/api/customers/{id}"))
-            }
-        }
-    }
-}
-
-fn min_version_text(version: Version) -> String {
-    if version > Version::default() { version.to_string() } else { String::new() }
-}
-
-/// What a read brought.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Answer {
-    /// A page of orders.
-    Orders(Page<Order>),
-    /// A page of customers.
-    Customers(Page<Customer>),
-    /// One order.
-    Order(Box<Order>),
-    /// One customer.
-    Customer(Box<Customer>),
-}
-
-impl Answer {
-    /// Reads the JSON that answers an ask.
-    ///
-    /// # Errors
-    /// When it is not what was asked for.
-    pub fn parse(ask: &Ask, json: &str) -> Result<Self, serde_json::Error> {
-        Ok(match ask {
-            Ask::Orders { .. } | Ask::PollOrders => Self::Orders(serde_json::from_str(json)?),
-            Ask::Customers { .. } => Self::Customers(serde_json::from_str(json)?),
-            Ask::Order { .. } => Self::Order(serde_json::from_str(json)?),
-            Ask::Customer { .. } => Self::Customer(serde_json::from_str(json)?),
-        })
     }
 }
 
@@ -260,12 +279,5 @@ mod tests {
         assert!(of(422).refusal().is_some() && of(409).refusal().is_some());
         assert!([408, 429, 500, 503].into_iter().all(|status| of(status).refusal().is_none()));
         assert_eq!(Failure::parse("<html>"), Failure::NoAnswer);
-    }
-
-    #[test]
-    fn an_ask_names_only_what_it_needs() {
-        let filter = OrderFilter { search: " a b ".to_owned(), ..OrderFilter::default() };
-        let ask = Ask::Orders { reading: Reading::default(), filter, cursor: None };
-        assert_eq!(ask.url(), "/api/orders?limit=100&q=a+b");
     }
 }

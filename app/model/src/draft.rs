@@ -56,7 +56,7 @@ impl OrderDraft {
     pub fn command(&self) -> Result<Command, Vec<FieldError>> {
         let mut errors = Vec::new();
         if self.customer.is_none() {
-            errors.push(error("customerId", "Choose a customer from the list."));
+            errors.push(field_error("customerId", "Choose a customer from the list."));
         }
         let total = match typed_money(&self.total) {
             Ok(Money::ZERO) => Err("The total must be above zero.".to_owned()),
@@ -66,7 +66,7 @@ impl OrderDraft {
         match (self.customer, total) {
             (Some(customer_id), Ok(total)) => Ok(Command::PlaceOrder { id: self.id, customer_id, total }),
             (_, total) => {
-                errors.extend(total.err().map(|message| error("total", message)));
+                errors.extend(total.err().map(|message| field_error("total", message)));
                 Err(errors)
             }
         }
@@ -85,9 +85,10 @@ impl CustomerDraft {
     /// # Errors
     /// Every field at fault.
     pub fn command(&self) -> Result<Command, Vec<FieldError>> {
-        let name = CustomerName::parse(&self.name).map_err(|message| error("name", format!("The name {message}.")));
+        let name =
+            CustomerName::parse(&self.name).map_err(|message| field_error("name", format!("The name {message}.")));
         let credit_limit = typed_money(&self.credit_limit)
-            .map_err(|message| error("creditLimit", format!("The credit limit {message}.")));
+            .map_err(|message| field_error("creditLimit", format!("The credit limit {message}.")));
         match (name, credit_limit) {
             (Ok(name), Ok(credit_limit)) => Ok(Command::CreateCustomer { id: self.id, name, credit_limit }),
             (name, credit_limit) => Err([name.err(), credit_limit.err()].into_iter().flatten().collect()),
@@ -102,7 +103,7 @@ pub fn error_of<'a>(errors: &'a [FieldError], field: &str) -> Option<&'a str> {
 }
 
 /// Reads an amount as a person types it: spaces and well-placed group commas are no fault.
-fn typed_money(text: &str) -> Result<Money, String> {
+pub(crate) fn typed_money(text: &str) -> Result<Money, String> {
     let text: String = text.chars().filter(|character| !character.is_whitespace()).collect();
     if text.is_empty() {
         return Err("must not be empty".to_owned());
@@ -115,7 +116,7 @@ fn typed_money(text: &str) -> Result<Money, String> {
     Money::parse(&plain).map_err(|error| error.to_string().replace('"', ""))
 }
 
-fn error(field: &str, message: impl Into<String>) -> FieldError {
+pub(crate) fn field_error(field: &str, message: impl Into<String>) -> FieldError {
     FieldError { field: field.to_owned(), message: message.into() }
 }
 

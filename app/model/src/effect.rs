@@ -1,7 +1,8 @@
 //! What the model wants done. Effects are data; the app's runner performs them.
 
 use crate::{
-    command::{Ask, Command},
+    ask::Ask,
+    command::Command,
     connection::SocketNumber,
     draft::OrderDraft,
     journal::{SavedFeed, SavedOperation},

@@ -12,6 +12,9 @@
 
 pub mod announcer;
 mod apply;
+pub mod ask;
+pub mod change;
+pub mod changes;
 pub mod command;
 pub mod confirmed;
 pub mod connection;
@@ -36,6 +39,10 @@ pub mod time;
 mod update;
 pub mod view;
 
+#[cfg(test)]
+mod change_stories;
+#[cfg(test)]
+mod change_stories_in_any_order;
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]

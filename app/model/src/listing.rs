@@ -1,7 +1,8 @@
 //! Walks through the pages of a list: the first at once, the rest in the background or as one scrolls.
 
 use crate::{
-    command::{Failure, Reading},
+    ask::Reading,
+    command::Failure,
     connection::jitter,
     time::{Millis, Now},
 };

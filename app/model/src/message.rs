@@ -1,7 +1,9 @@
 //! What happened: everything that the model reacts to. Names say what the user or the world did, not what to do about it.
 
 use crate::{
-    command::{Accepted, Answer, Ask, Failure},
+    ask::{Answer, Ask},
+    change::Change,
+    command::{Accepted, Failure},
     connection::SocketNumber,
     filter::OrderFilter,
     index::Window,
@@ -91,6 +93,28 @@ pub enum Msg {
         /// The id of the next attempt.
         new_id: Uuid,
     },
+    /// The user wants a value although somebody else has changed it meanwhile.
+    Reapplied {
+        /// The change that was not made.
+        id: Uuid,
+        /// The id of the next attempt.
+        new_id: Uuid,
+    },
+    /// The user wants to change something; ignored where it cannot be changed.
+    ChangeOpened {
+        /// What.
+        change: Change,
+        /// An id for the change.
+        id: Uuid,
+    },
+    /// The user typed the amount of a change.
+    AmountTyped(String),
+    /// The user typed a payment's reference.
+    ReferenceTyped(String),
+    /// The user submitted the change.
+    ChangeSubmitted,
+    /// The user takes a cancellation back that still waits.
+    OrderKept(OrderId),
     /// The user gives a refused command up.
     NotSentDropped(Uuid),
     /// The user wants the sample; one id for each of its rows.

@@ -2,6 +2,7 @@
 
 use crate::{
     announcer::{Announcer, Toast},
+    change::ChangeDraft,
     command::Command,
     confirmed::Confirmed,
     connection::Connection,
@@ -19,7 +20,7 @@ use crate::{
     time::{Millis, Now, unix_ms},
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use tramline_contract::{Customer, CustomerId, Money, Order, OrderId};
+use tramline_contract::{Customer, CustomerId, Money, Order, OrderId, OrderState};
 
 /// All that the page knows.
 #[derive(Clone, Debug)]
@@ -38,6 +39,8 @@ pub struct Model {
     pub order_draft: Option<OrderDraft>,
     /// The customer that is being filled in.
     pub customer_draft: Option<CustomerDraft>,
+    /// The change that is being filled in.
+    pub change: Option<ChangeDraft>,
     /// The list of orders.
     pub order_list: OrderList,
     /// The list of customers.
@@ -96,6 +99,7 @@ impl Model {
             pending: Pending::default(),
             order_draft: saved.draft,
             customer_draft: None,
+            change: None,
             order_list: OrderList {
                 filter: OrderFilter::default(),
                 page_filter: OrderFilter::default(),
@@ -130,7 +134,7 @@ impl Model {
                 model.own.insert(id, operation.submitted_ms);
             }
         }
-        model.pending.restore(saved.operations, &mut effects);
+        model.pending.restore(saved.operations);
         model.order_list.all.start(now.ms);
         model.customer_list.all.start(now.ms);
         model.show(route, now, &mut effects);
@@ -167,22 +171,24 @@ impl Model {
         if let Some(customer) = self.customers.get(id) {
             return Some(&customer.name);
         }
-        self.pending.customer(id).and_then(|operation| match &operation.command {
-            Command::CreateCustomer { name, .. } => Some(name.as_str()),
-            Command::PlaceOrder { .. } => None,
-        })
+        self.pending.customer(id)?.command.created().map(|(_, name, _)| name.as_str())
     }
 
-    /// The total of a customer's orders that are not decided yet, ours on their way included.
+    /// What a customer's orders that are not decided yet would take of the credit, ours on their way included.
     #[must_use]
     pub fn on_hold(&self, customer: CustomerId) -> Money {
         let confirmed = self.unsettled.iter().filter_map(|id| self.orders.get(*id));
-        let confirmed = confirmed.filter(|order| order.customer_id == customer).map(|order| order.total.minor());
+        // What is being revised or cancelled has its credit already.
+        let confirmed = confirmed.filter(|order| order.customer_id == customer && order.state == OrderState::Pending);
         let on_their_way = self.pending.iter().filter_map(|operation| match operation.command {
-            Command::PlaceOrder { customer_id, total, .. } if customer_id == customer => Some(total.minor()),
-            Command::PlaceOrder { .. } | Command::CreateCustomer { .. } => None,
+            Command::PlaceOrder { customer_id, total, .. } => (customer_id == customer).then_some(total.minor()),
+            Command::ReviseOrder { order, total, .. } => {
+                let order = self.orders.get(order).filter(|order| order.customer_id == customer)?;
+                Some((total.minor() - order.total.minor()).max(0))
+            }
+            _ => None,
         });
-        Money::from_minor(confirmed.chain(on_their_way).sum())
+        Money::from_minor(confirmed.map(|order| order.total.minor()).chain(on_their_way).sum())
     }
 
     /// Since when an order has been waiting for its decision.

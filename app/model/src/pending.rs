@@ -1,17 +1,18 @@
 //! Commands that are not confirmed yet. What the reader sees is the confirmed documents plus these.
 //!
-//! An operation ends when its aggregate's document is there, or when the server definitely refuses it. No silence ends it: a lost
-//! answer is asked for again under the same id, then looked for by reading.
+//! An operation ends when its aggregate's document shows it, or when the server definitely refuses it. No silence ends it: a lost
+//! answer is asked for again, then looked for by reading. [`crate::changes`] says what becomes of commands that change something.
 
 use crate::{
     command::{Accepted, Command, Failure},
+    confirmed::Confirmed,
     connection::jitter,
     effect::Effect,
     journal::SavedOperation,
     time::{Millis, Now},
 };
 use std::collections::BTreeMap;
-use tramline_contract::{CustomerId, OrderId, Problem, Version};
+use tramline_contract::{CustomerId, Money, Order, OrderId, Problem, Version};
 use uuid::Uuid;
 
 /// How many commands are on their way at once; a browser opens six connections to a server, and reads need some.
@@ -28,7 +29,7 @@ const REFUSALS_KEPT: usize = 20;
 /// How far a command has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Waits for a free connection, or for its customer to be created.
+    /// Waits for a free connection, for its customer to be created, or for what it changes to be decided.
     Queued,
     /// On its way.
     Sending {
@@ -42,8 +43,15 @@ pub enum Stage {
         /// When.
         retry_at_ms: Millis,
     },
-    /// No answer came; its document is being looked for.
+    /// No answer came, or one that may speak of an earlier attempt; its document is being looked for.
     Looking,
+    /// A saga holds the order; it is tried again.
+    Locked {
+        /// When.
+        retry_at_ms: Millis,
+    },
+    /// What it changes has changed meanwhile; the newer document decides how it goes on.
+    Outdated,
     /// The server took it; its document is on its way.
     Accepted {
         /// The version that it made.
@@ -62,6 +70,23 @@ pub struct Operation {
     pub stage: Stage,
     /// Whether an answer was ever lost, so that nobody knows what became of it.
     pub in_doubt: bool,
+    /// Whether a reload interrupted it, so that it may have been sent before.
+    pub resumed: bool,
+    /// What the user saw before a row of changes began; only of a change that puts one value in another's place.
+    pub was: Option<Money>,
+}
+
+impl Operation {
+    /// Whether the server may have taken it although no answer says so.
+    pub(crate) fn may_be_taken(&self) -> bool {
+        self.in_doubt || self.resumed
+    }
+
+    /// Whether it has not left the page, as far as anyone can tell, so that it may still be withdrawn.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        matches!(self.stage, Stage::Queued | Stage::Locked { .. })
+    }
 }
 
 /// A command that was refused: the input is kept, to be corrected.
@@ -76,13 +101,15 @@ pub struct NotSent {
 /// All commands that are not confirmed yet.
 #[derive(Clone, Debug, Default)]
 pub struct Pending {
-    operations: BTreeMap<Uuid, Operation>,
+    pub(crate) operations: BTreeMap<Uuid, Operation>,
+    /// What changes an aggregate, in the order of submission.
+    pub(crate) changes: BTreeMap<Uuid, Vec<Uuid>>,
     /// The refused ones, oldest first.
     pub not_sent: Vec<NotSent>,
 }
 
 impl Pending {
-    /// The operation that makes an aggregate.
+    /// An operation by its command's id.
     #[must_use]
     pub fn get(&self, id: Uuid) -> Option<&Operation> {
         self.operations.get(&id)
@@ -105,22 +132,21 @@ impl Pending {
         self.get(id.0).filter(|operation| matches!(operation.command, Command::CreateCustomer { .. }))
     }
 
-    /// Takes a command that the user submitted. The same id a second time is ignored.
+    /// Takes a command that the user submitted. The same id a second time is ignored. It is sent with the next tick, if it can be.
     pub fn submit(&mut self, command: Command, now: Now, effects: &mut Vec<Effect>) {
         if self.operations.contains_key(&command.id()) {
             return;
         }
         effects.push(Effect::SaveOperation(SavedOperation { command: command.clone(), submitted_ms: now.ms }));
-        self.add(command, now.ms);
-        self.send_what_can_go(effects);
+        self.add(command, now.ms, false);
     }
 
     /// Takes the commands that a reload interrupted. They are sent again under their ids.
-    pub fn restore(&mut self, saved: Vec<SavedOperation>, effects: &mut Vec<Effect>) {
+    pub fn restore(&mut self, mut saved: Vec<SavedOperation>) {
+        saved.sort_by_key(|saved| saved.submitted_ms);
         for SavedOperation { command, submitted_ms } in saved {
-            self.add(command, submitted_ms);
+            self.add(command, submitted_ms, true);
         }
-        self.send_what_can_go(effects);
     }
 
     /// A command's answer. One that comes after the document says nothing new.
@@ -129,8 +155,14 @@ impl Pending {
         let Stage::Sending { tries } = operation.stage else { return };
         match answer {
             Ok(Accepted { version }) => operation.stage = Stage::Accepted { version },
-            Err(failure) => match failure.refusal().cloned() {
-                Some(problem) => self.refuse(id, problem, effects),
+            Err(failure) => match failure.refusal() {
+                Some(problem) => {
+                    let retry_at_ms = now.ms + RETRY_PAUSE_MS + jitter(RETRY_PAUSE_MS / 4, now.chance);
+                    match operation.goes_on_after(problem, retry_at_ms) {
+                        Some(stage) => operation.stage = stage,
+                        None => self.refuse(id, problem.clone(), effects),
+                    }
+                }
                 None => {
                     operation.in_doubt = true;
                     operation.stage = if tries < TRIES {
@@ -143,24 +175,25 @@ impl Pending {
                 }
             },
         }
-        self.send_what_can_go(effects);
     }
 
-    /// Looking for a document did not find it. That proves nothing, so a new round of tries begins later.
-    pub fn looked_in_vain(&mut self, id: Uuid, now: Now) {
-        if let Some(operation) = self.operations.get_mut(&id)
-            && operation.stage == Stage::Looking
-        {
-            operation.stage = Stage::Lost { tries: 0, retry_at_ms: now.ms + ROUND_PAUSE_MS };
+    /// Looking for what became of an aggregate's commands told nothing. That proves nothing, so a new round of tries begins later.
+    pub fn looked_in_vain(&mut self, aggregate: Uuid, now: Now) {
+        let changes = self.changes.get(&aggregate).into_iter().flatten();
+        for id in std::iter::once(&aggregate).chain(changes) {
+            if let Some(operation) = self.operations.get_mut(id)
+                && operation.stage == Stage::Looking
+            {
+                operation.stage = Stage::Lost { tries: 0, retry_at_ms: now.ms + ROUND_PAUSE_MS };
+            }
         }
     }
 
-    /// The aggregate's document is there: the operation is done. Says whether there was one.
+    /// The document of a new aggregate is there: the operation that makes it is done. Says whether there was one.
     pub fn confirm(&mut self, id: Uuid, effects: &mut Vec<Effect>) -> bool {
         let was_there = self.operations.remove(&id).is_some();
         if was_there {
             effects.push(Effect::ForgetOperation(id));
-            self.send_what_can_go(effects);
         }
         was_there
     }
@@ -172,61 +205,75 @@ impl Pending {
     }
 
     /// The connection is back: no more waiting before the next try.
-    pub fn hurry(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    pub fn hurry(&mut self, now: Now) {
         for operation in self.operations.values_mut() {
             if let Stage::Lost { retry_at_ms, .. } = &mut operation.stage {
                 *retry_at_ms = now.ms;
             }
         }
-        self.tick(now, effects);
     }
 
-    /// Sends again what is due.
-    pub fn tick(&mut self, now: Now, effects: &mut Vec<Effect>) {
+    /// Sends what can go, and again what is due.
+    pub fn tick(&mut self, orders: &Confirmed<Order>, now: Now, effects: &mut Vec<Effect>) {
         for operation in self.operations.values_mut() {
-            if let Stage::Lost { tries, retry_at_ms } = operation.stage
-                && retry_at_ms <= now.ms
-            {
-                operation.stage = Stage::Sending { tries: tries + 1 };
-                effects.push(Effect::Send(operation.command.clone()));
+            match operation.stage {
+                Stage::Lost { tries, retry_at_ms } if retry_at_ms <= now.ms => {
+                    operation.stage = Stage::Sending { tries: tries + 1 };
+                    effects.push(Effect::Send(operation.command.clone()));
+                }
+                Stage::Locked { retry_at_ms } if retry_at_ms <= now.ms => operation.stage = Stage::Queued,
+                _ => {}
             }
         }
+        self.send_what_can_go(orders, effects);
     }
 
-    /// When a lost command is due.
+    /// When a lost or locked command is due.
     #[must_use]
     pub fn next_wake(&self) -> Option<Millis> {
         let due = |operation: &Operation| match operation.stage {
-            Stage::Lost { retry_at_ms, .. } => Some(retry_at_ms),
-            Stage::Queued | Stage::Sending { .. } | Stage::Looking | Stage::Accepted { .. } => None,
+            Stage::Lost { retry_at_ms, .. } | Stage::Locked { retry_at_ms } => Some(retry_at_ms),
+            Stage::Queued | Stage::Sending { .. } | Stage::Looking | Stage::Outdated | Stage::Accepted { .. } => None,
         };
         self.operations.values().filter_map(due).min()
     }
 
-    fn add(&mut self, command: Command, submitted_ms: Millis) {
-        let operation = Operation { command, submitted_ms, stage: Stage::Queued, in_doubt: false };
+    fn add(&mut self, command: Command, submitted_ms: Millis, resumed: bool) {
+        let was = command.revision().map(|(_, basis)| basis.value);
+        if let Some(aggregate) = command.changes() {
+            self.changes.entry(aggregate.id()).or_default().push(command.id());
+        }
+        let operation = Operation { command, submitted_ms, stage: Stage::Queued, in_doubt: false, resumed, was };
         self.operations.insert(operation.command.id(), operation);
     }
 
     fn refuse(&mut self, id: Uuid, problem: Problem, effects: &mut Vec<Effect>) {
-        if let Some(operation) = self.operations.remove(&id) {
-            effects.push(Effect::ForgetOperation(id));
-            self.not_sent.push(NotSent { command: operation.command, problem });
-            if self.not_sent.len() > REFUSALS_KEPT {
-                self.not_sent.remove(0);
-            }
+        // What was to be changed will never be there.
+        for change in self.changes.get(&id).cloned().unwrap_or_default() {
+            self.forget(change, effects);
+        }
+        if let Some(operation) = self.forget(id, effects) {
+            self.keep_not_sent(NotSent { command: operation.command, problem });
+        }
+    }
+
+    /// Keeps a command that was not carried out, to be corrected.
+    pub(crate) fn keep_not_sent(&mut self, not_sent: NotSent) {
+        self.not_sent.push(not_sent);
+        if self.not_sent.len() > REFUSALS_KEPT {
+            self.not_sent.remove(0);
         }
     }
 
     /// Client-made ids rise with time, so the map's order is the order of submission.
-    fn send_what_can_go(&mut self, effects: &mut Vec<Effect>) {
+    fn send_what_can_go(&mut self, orders: &Confirmed<Order>, effects: &mut Vec<Effect>) {
         let under_way = |operation: &&Operation| matches!(operation.stage, Stage::Sending { .. });
         let room = SENDS_AT_ONCE.saturating_sub(self.operations.values().filter(under_way).count());
         let ready: Vec<_> = self
             .operations
-            .iter()
-            .filter(|(_, operation)| operation.stage == Stage::Queued && !self.waits_for_customer(operation))
-            .map(|(id, _)| *id)
+            .values()
+            .filter(|operation| operation.stage == Stage::Queued && self.may_go(operation, orders))
+            .map(|operation| operation.command.id())
             .take(room)
             .collect();
         for id in ready {
@@ -237,13 +284,18 @@ impl Pending {
         }
     }
 
-    /// An order must not overtake the customer that it names: it would be rejected.
-    fn waits_for_customer(&self, operation: &Operation) -> bool {
+    /// An order must not overtake the customer that it names: it would be rejected. A change waits for what it changes, and for the
+    /// changes before it.
+    fn may_go(&self, operation: &Operation, orders: &Confirmed<Order>) -> bool {
         match &operation.command {
+            Command::CreateCustomer { .. } => true,
             Command::PlaceOrder { customer_id, .. } => {
-                self.customer(*customer_id).is_some_and(|customer| !matches!(customer.stage, Stage::Accepted { .. }))
+                self.customer(*customer_id).is_none_or(|customer| matches!(customer.stage, Stage::Accepted { .. }))
             }
-            Command::CreateCustomer { .. } => false,
+            Command::CancelOrder { order, .. } | Command::ReviseOrder { order, .. } => {
+                self.is_next(operation) && orders.get(*order).is_none_or(|order| order.state.is_settled())
+            }
+            Command::SetCreditLimit { .. } | Command::RecordPayment { .. } => self.is_next(operation),
         }
     }
 }

@@ -30,9 +30,14 @@ fn sent(effects: &[Effect]) -> Vec<u128> {
         .collect()
 }
 
+fn tick(pending: &mut Pending, now_ms: Millis, effects: &mut Vec<Effect>) {
+    pending.tick(&Confirmed::default(), at(now_ms), effects);
+}
+
 fn submitted(command: Command) -> (Pending, Uuid) {
     let (mut pending, id) = (Pending::default(), command.id());
     pending.submit(command, at(0), &mut Vec::new());
+    tick(&mut pending, 0, &mut Vec::new());
     (pending, id)
 }
 
@@ -44,6 +49,7 @@ fn submitting_twice_sends_once() {
     let (mut pending, _) = submitted(order(1, 9));
     let mut effects = Vec::new();
     pending.submit(order(1, 9), at(5), &mut effects);
+    tick(&mut pending, 5, &mut effects);
     assert!(effects.is_empty());
 }
 
@@ -57,7 +63,7 @@ fn a_lost_answer_is_asked_for_three_times_and_then_looked_for() {
             pending.answered(id, LOST, at(now_ms), &mut effects);
         }
         let before = sent(&effects).len();
-        pending.tick(at(now_ms), &mut effects);
+        tick(&mut pending, now_ms, &mut effects);
         if sent(&effects).len() > before {
             sent_at.push(now_ms);
         }
@@ -98,9 +104,11 @@ fn an_order_waits_for_its_customer_and_few_commands_go_at_once() {
     for id in 2..9 {
         pending.submit(order(id, if id == 2 { 1 } else { 99 }), at(0), &mut effects);
     }
+    tick(&mut pending, 0, &mut effects);
     assert_eq!(sent(&effects), [1, 3, 4, 5]);
     effects.clear();
     pending.answered(Uuid::from_u128(1), TAKEN, at(1), &mut effects);
+    tick(&mut pending, 1, &mut effects);
     assert_eq!(sent(&effects), [2], "its customer is there now");
 }
 
@@ -108,7 +116,8 @@ fn an_order_waits_for_its_customer_and_few_commands_go_at_once() {
 fn a_reload_sends_the_same_ids_again() {
     let mut effects = Vec::new();
     let mut pending = Pending::default();
-    pending.restore(vec![SavedOperation { command: order(7, 9), submitted_ms: 3 }], &mut effects);
+    pending.restore(vec![SavedOperation { command: order(7, 9), submitted_ms: 3 }]);
+    tick(&mut pending, 9, &mut effects);
     assert_eq!(sent(&effects), [7]);
     assert_eq!(pending.get(Uuid::from_u128(7)).map(|operation| operation.submitted_ms), Some(3));
 }

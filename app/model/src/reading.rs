@@ -2,7 +2,8 @@
 //! is down.
 
 use crate::{
-    command::{Answer, Ask, Failure},
+    ask::{Answer, Ask},
+    command::{Aggregate, Failure},
     confirmed::FRAME_PATIENCE_MS,
     effect::Effect,
     feed::{Heard, Part},
@@ -280,7 +281,7 @@ impl Model {
         }
         self.connection.caught_up(now);
         self.polling = Polling::default();
-        self.pending.hurry(now, effects);
+        self.pending.hurry(now);
         if self.detail.trouble.is_some() {
             self.read_detail(effects);
         }
@@ -296,10 +297,12 @@ impl Model {
             Ok(Answer::Order(order)) => {
                 self.orders.learn(order.id, order.version, now.ms, FRAME_PATIENCE_MS);
                 self.take_order(*order, now, effects);
+                self.pending.looked_in_vain(id, now);
             }
             Ok(Answer::Customer(customer)) => {
                 self.customers.learn(customer.id, customer.version, now.ms, FRAME_PATIENCE_MS);
                 self.take_customer(*customer, now, effects);
+                self.pending.looked_in_vain(id, now);
             }
             Ok(Answer::Orders(_) | Answer::Customers(_)) => {}
             Err(_) => self.pending.looked_in_vain(id, now),
@@ -322,9 +325,13 @@ impl Model {
         let pause_ms = self.polling.pause_ms.clamp(POLL_PAUSES_MS[0], POLL_PAUSES_MS[1]);
         self.polling = Polling { due_ms: Some(now.ms + pause_ms), pause_ms: pause_ms * 3 / 2 };
         effects.push(Effect::Read(Ask::PollOrders));
-        let undecided = self.own.keys().filter(|id| self.pending.order(**id).is_none()).take(POLLED_ORDERS);
-        let mut asks: Vec<_> =
-            undecided.map(|id| Ask::Order { id: *id, min_version: self.orders.known(*id) }).collect();
+        let changed = self.pending.iter().filter_map(|operation| match operation.command.changes() {
+            Some(Aggregate::Order(id)) => Some(id),
+            Some(Aggregate::Customer(_)) | None => None,
+        });
+        let undecided = self.own.keys().copied().filter(|id| self.pending.order(*id).is_none());
+        let undecided = undecided.chain(changed).take(POLLED_ORDERS);
+        let mut asks: Vec<_> = undecided.map(|id| Ask::Order { id, min_version: self.orders.known(id) }).collect();
         match self.route {
             Route::Order(id) => asks.push(Ask::Order { id, min_version: Version::default() }),
             Route::Customer(id) => asks.push(Ask::Customer { id, min_version: Version::default() }),

@@ -2,7 +2,8 @@
 
 use crate::{
     Effect, Millis, Model, Msg, Now, Route,
-    command::{Accepted, Answer, Ask, Command, Failure},
+    ask::{Answer, Ask},
+    command::{Accepted, Command, Failure},
     filter::OrderFilter,
     fixtures,
     index::Window,
@@ -20,13 +21,13 @@ use uuid::Uuid;
 pub(crate) struct Desk {
     pub(crate) model: Model,
     now_ms: Millis,
-    effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 const START_MS: Millis = 1_767_225_600_000;
 
 impl Desk {
-    fn open(saved: Saved, route: Route) -> Self {
+    pub(crate) fn open(saved: Saved, route: Route) -> Self {
         let now = Now { ms: START_MS, chance: 0.5 };
         let (model, effects) = Model::start(saved, route, true, now);
         Self { model, now_ms: START_MS, effects }
@@ -66,7 +67,7 @@ impl Desk {
         self.model.connection.socket().expect("a socket is open")
     }
 
-    fn connect(&mut self) {
+    pub(crate) fn connect(&mut self) {
         let socket = self.socket();
         self.says(Msg::SocketOpened(socket));
         let resync = ServerFrame::Resync { epoch: "a".to_owned(), cursor: 0, reason: ResyncReason::FirstVisit };
@@ -74,13 +75,17 @@ impl Desk {
     }
 
     fn frame(&mut self, cursor: u64, id: u128, version: i64) {
-        let frame = ServerFrame::Order { cursor, prev: cursor - 1, order: fixtures::order(id, version) };
+        self.hears_of(cursor, fixtures::order(id, version));
+    }
+
+    pub(crate) fn hears_of(&mut self, cursor: u64, order: tramline_contract::Order) {
+        let frame = ServerFrame::Order { cursor, prev: cursor - 1, order };
         let socket = self.socket();
         self.says(Msg::FramesArrived(socket, vec![frame]));
     }
 
     /// Answers the latest first page of both lists.
-    fn answer_lists(&mut self, orders: Vec<tramline_contract::Order>) {
+    pub(crate) fn answer_lists(&mut self, orders: Vec<tramline_contract::Order>) {
         let asks: Vec<_> = self
             .effects
             .drain(..)
@@ -117,7 +122,7 @@ impl Desk {
         self.model.order_list.index.range(0, usize::MAX).map(|id| id.as_u128()).collect()
     }
 
-    fn reads(&self) -> Vec<Ask> {
+    pub(crate) fn reads(&self) -> Vec<Ask> {
         self.effects
             .iter()
             .filter_map(|effect| if let Effect::Read(ask) = effect { Some(ask.clone()) } else { None })

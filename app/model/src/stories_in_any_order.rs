@@ -2,7 +2,8 @@
 
 use crate::{
     Millis, Msg,
-    command::{Answer, Ask, Failure},
+    ask::{Answer, Ask},
+    command::Failure,
     fixtures,
     stories::{Desk, order_id},
     view::StatusKind,

@@ -74,22 +74,23 @@ impl Model {
         }
     }
 
+    /// Sends a command that makes something, and shows its row.
     pub(crate) fn send(&mut self, command: Command, now: Now, effects: &mut Vec<Effect>) {
         let id = command.id();
-        match command {
-            Command::PlaceOrder { id, .. } => {
-                self.own.insert(id, now.ms);
-                self.pending.submit(command, now, effects);
-                self.place_order_row(id);
-            }
-            Command::CreateCustomer { .. } => {
-                self.pending.submit(command, now, effects);
-                self.place_customer_row(CustomerId(id));
-            }
+        if command.placed().is_some() {
+            self.own.insert(OrderId(id), now.ms);
+            self.pending.submit(command, now, effects);
+            self.place_order_row(OrderId(id));
+        } else {
+            self.pending.submit(command, now, effects);
+            self.place_customer_row(CustomerId(id));
         }
     }
 
     pub(crate) fn close_form(&mut self, now: Now, effects: &mut Vec<Effect>) {
+        if self.change.take().is_some() {
+            return;
+        }
         match self.route {
             Route::NewOrder { .. } => {
                 if self.order_draft.take().is_some() {
@@ -109,6 +110,9 @@ impl Model {
 
     pub(crate) fn edit_not_sent(&mut self, id: Uuid, new_id: Uuid, now: Now, effects: &mut Vec<Effect>) {
         let Some(not_sent) = self.pending.take_not_sent(id) else { return };
+        if not_sent.command.changes().is_some() {
+            return self.edit_refused_change(&not_sent, new_id, now, effects);
+        }
         match not_sent.command {
             Command::PlaceOrder { customer_id, total, .. } => {
                 let mut draft = OrderDraft::new(OrderId(new_id), Some(customer_id));
@@ -126,6 +130,10 @@ impl Model {
                 self.customer_draft = Some(draft);
                 self.go(Route::NewCustomer, false, now, effects);
             }
+            Command::CancelOrder { .. }
+            | Command::ReviseOrder { .. }
+            | Command::SetCreditLimit { .. }
+            | Command::RecordPayment { .. } => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     model::Model,
     route::Route,
     sample,
-    text::count,
+    text::{count, short_id},
     time::{Millis, Now, earliest, next_age_change, unix_ms},
 };
 use tramline_contract::{CustomerId, OrderId};
@@ -65,7 +65,7 @@ impl Model {
             Msg::WentOffline => self.connection.went_offline(now, effects),
             Msg::CameOnline => {
                 self.connection.retry_now(now, effects);
-                self.pending.hurry(now, effects);
+                self.pending.hurry(now);
                 if let Some(draft) = &mut self.order_draft {
                     draft.was_offline = false;
                 }
@@ -76,7 +76,7 @@ impl Model {
             Msg::BecameVisible if self.connection.is_offline() => {}
             Msg::BecameVisible | Msg::RetryPressed => {
                 self.connection.retry_now(now, effects);
-                self.pending.hurry(now, effects);
+                self.pending.hurry(now);
             }
             Msg::PageHidden => self.save_feed_at_ms = self.save_feed_at_ms.map(|_| now.ms),
 
@@ -120,6 +120,17 @@ impl Model {
             Msg::CustomerSubmitted => self.submit_customer(now, effects),
             Msg::FormClosed => self.close_form(now, effects),
             Msg::NotSentEdited { id, new_id } => self.edit_not_sent(id, new_id, now, effects),
+            Msg::Reapplied { id, new_id } => self.reapply(id, new_id, now, effects),
+            Msg::ChangeOpened { change, id } => self.open_change(change, id),
+            Msg::AmountTyped(amount) => self.edit_change("amount", |draft| draft.amount = amount),
+            Msg::ReferenceTyped(reference) => self.edit_change("reference", |draft| draft.reference = reference),
+            Msg::ChangeSubmitted => self.submit_change(now, effects),
+            Msg::OrderKept(id) => {
+                self.change = None;
+                if self.pending.withdraw_cancellation(id, effects) {
+                    self.announcer.note(format!("Order {} is kept.", short_id(id.0)));
+                }
+            }
             Msg::NotSentDropped(id) => {
                 self.pending.take_not_sent(id);
             }
@@ -138,7 +149,7 @@ impl Model {
     /// Does everything whose time has come.
     pub(crate) fn act_on_deadlines(&mut self, now: Now, effects: &mut Vec<Effect>) {
         self.connection.tick(now, effects);
-        self.pending.tick(now, effects);
+        self.pending.tick(&self.orders, now, effects);
         self.read_what_is_due(now, effects);
         self.announcer.tick(now.ms, effects);
         while self.just_decided.front().is_some_and(|(_, until_ms)| *until_ms <= now.ms) {
@@ -158,6 +169,9 @@ impl Model {
     /// Shows a page, because the address says so.
     pub(crate) fn show(&mut self, route: Route, now: Now, effects: &mut Vec<Effect>) {
         let is_same_page = std::mem::discriminant(&route) == std::mem::discriminant(&self.route);
+        if self.route != route {
+            self.change = None;
+        }
         self.route = route;
         match self.route.clone() {
             Route::Orders(filter) => {
@@ -247,6 +261,13 @@ impl Model {
         now: Now,
         effects: &mut Vec<Effect>,
     ) {
+        if let Some(command) = self.pending.get(id).map(|operation| &operation.command)
+            && command.changes().is_some()
+        {
+            let command = command.clone();
+            self.pending.answered(id, answer.clone(), now, effects);
+            return self.change_answered(&command, &answer, now, effects);
+        }
         let version = answer.as_ref().ok().map(|accepted| accepted.version);
         let is_order = self.pending.order(OrderId(id)).is_some() || self.orders.get(OrderId(id)).is_some();
         if let Some(version) = version {

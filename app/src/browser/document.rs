@@ -2,7 +2,7 @@
 
 use leptos::prelude::request_animation_frame;
 use wasm_bindgen::JsCast;
-use web_sys::{Document, Element, FocusOptions, HtmlElement};
+use web_sys::{Document, Element, FocusOptions, HtmlElement, HtmlInputElement};
 
 /// The document.
 pub fn document() -> Option<Document> {
@@ -55,14 +55,24 @@ pub fn focus_soon(selector: impl Into<String>) {
     });
 }
 
+/// Gives the focus to the first element of a selector, if it is there. Nothing scrolls.
+pub fn focus_now(selector: &str) -> bool {
+    let options = FocusOptions::new();
+    options.set_prevent_scroll(true);
+    find(selector).is_some_and(|element| element.focus_with_options(&options).is_ok())
+}
+
 /// Gives the focus back to an element that was moved within the page, unless something else has it. Nothing scrolls.
 pub fn keep_focus(selector: &str) {
-    if focused().is_none()
-        && let Some(element) = find(selector)
-    {
-        let options = FocusOptions::new();
-        options.set_prevent_scroll(true);
-        let _ = element.focus_with_options(&options);
+    if focused().is_none() {
+        focus_now(selector);
+    }
+}
+
+/// Selects all text of the field that has the focus.
+pub fn select_focused() {
+    if let Some(input) = focused().and_then(|element| element.dyn_into::<HtmlInputElement>().ok()) {
+        input.select();
     }
 }
 

@@ -15,6 +15,8 @@ pub fn Dialog(title: &'static str, on_close: impl Fn() + Copy + 'static, childre
             && !dialog.open()
         {
             let _ = dialog.show_modal();
+            // Whoever opens a form with a value in it mostly wants another one.
+            document::select_focused();
         }
     });
     on_cleanup(move || {

@@ -20,7 +20,8 @@ pub fn TextField(
             <label for=id>{label}</label>
             <input id=id type="text" autocomplete="off" class:amount=is_amount autofocus=takes_focus
                 inputmode=is_amount.then_some("decimal")
-                prop:value=move || value.get()
+                // The attribute is there from the beginning, the property only a moment later; text that is selected must be there.
+                value=value.get_untracked() prop:value=move || value.get()
                 aria-invalid=move || is_wrong.get().then_some("true")
                 aria-describedby=format!("{id}-error {id}-hint")
                 on:input=move |event| on_input(event_target_value(&event))/>

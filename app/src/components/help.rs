@@ -4,12 +4,14 @@ use super::Dialog;
 use crate::desk::Desk;
 use leptos::prelude::*;
 
-const KEYS: [(&[&str], &str); 9] = [
+const KEYS: [(&[&str], &str); 11] = [
     (&["/"], "Search"),
     (&["n"], "Place an order; on customers: add a customer"),
     (&["j", "↓"], "Next row"),
     (&["k", "↑"], "Previous row"),
     (&["Enter"], "Open the row"),
+    (&["e"], "Revise the order"),
+    (&["c"], "Cancel the order; asks first"),
     (&["g", "o"], "Go to orders"),
     (&["g", "c"], "Go to customers"),
     (&["?"], "This help"),

@@ -1,11 +1,12 @@
-//! Keys that act everywhere: `/`, `?`, `n`, `g o`, `g c`. They never act while the user types or a dialog is open.
+//! Keys that act everywhere: `/`, `?`, `n`, `e`, `c`, `g o`, `g c`. They never act while the user types or a dialog is open.
 
 use crate::{
     browser::{clock, document},
     desk::Desk,
 };
 use leptos::{ev, prelude::*};
-use tramline_model::{Millis, Route};
+use tramline_contract::OrderId;
+use tramline_model::{Millis, Msg, Route, change::Change};
 use web_sys::KeyboardEvent;
 
 /// The second key of a pair must follow within this time.
@@ -32,6 +33,8 @@ pub fn listen(desk: Desk) {
                 desk.shows_help.set(true);
                 true
             }
+            "e" => change(desk, Change::Revise),
+            "c" => change(desk, Change::Cancel),
             "n" => go(desk, desk.read(|model| new_on(&model.route))),
             _ => false,
         };
@@ -51,6 +54,17 @@ pub fn is_shortcut(event: &KeyboardEvent, desk: Desk) -> bool {
 fn go(desk: Desk, route: Route) -> bool {
     desk.go(route);
     true
+}
+
+/// Opens the dialog of a change for the order at hand: the focused row, or the page's own.
+fn change(desk: Desk, change: fn(OrderId) -> Change) -> bool {
+    let opened = desk.read(|model| if let Route::Order(id) = model.route { Some(id) } else { None });
+    let is_order = |id: &OrderId| desk.read(|model| model.status(*id).is_some());
+    let order = desk.focused_row.get_untracked().map(OrderId).filter(is_order).or(opened);
+    if let Some(order) = order {
+        desk.tell(Msg::ChangeOpened { change: change(order), id: clock::new_id() });
+    }
+    order.is_some()
 }
 
 fn new_on(route: &Route) -> Route {

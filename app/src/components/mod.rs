@@ -1,5 +1,6 @@
 //! The parts that pages are made of.
 
+mod amount;
 pub mod banner;
 mod combobox;
 mod dialog;
@@ -16,6 +17,7 @@ mod rows;
 mod status;
 mod toasts;
 
+pub use amount::Amount;
 pub use combobox::Combobox;
 pub use dialog::Dialog;
 pub use field::TextField;

@@ -1,6 +1,6 @@
 //! The table of orders, for the page of all orders and for a customer's page.
 
-use super::{Rows, RowsView, StaleNote, StatusBadge};
+use super::{Amount, Rows, RowsView, StaleNote, StatusBadge};
 use crate::desk::Desk;
 use leptos::prelude::*;
 use tramline_contract::OrderId;
@@ -55,6 +55,8 @@ fn Row(id: Uuid, number: Signal<usize>) -> impl IntoView {
     let status = Memo::new(move |_| row.with(|row| row.as_ref().map(|row| row.status.clone())));
     let stale = Memo::new(move |_| row.with(|row| row.as_ref().and_then(|row| row.stale.clone())));
     let decided = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| row.just_decided)));
+    let was = Memo::new(move |_| row.with(|row| row.as_ref().and_then(|row| row.was.clone())));
+    let total = Signal::derive(move || row.with(|row| row.as_ref().map(|row| row.total.clone()).unwrap_or_default()));
     let customer_url = cell(|row| format!("/customers/{}", row.customer_id));
     view! {
         <tr role="row" class="row" class:decided=move || decided.get() data-row=id.to_string()
@@ -65,7 +67,7 @@ fn Row(id: Uuid, number: Signal<usize>) -> impl IntoView {
                 {tramline_model::text::short_id(id)}
             </a></td>
             <td role="cell" class="col-customer"><a class="quiet-link" href=customer_url>{cell(|row| row.customer.clone())}</a></td>
-            <td role="cell" class="col-total number">{cell(|row| row.total.clone())}</td>
+            <td role="cell" class="col-total number"><Amount was amount=total/></td>
             <td role="cell" class="col-status"><StatusBadge status/><StaleNote stale/></td>
             <td role="cell" class="col-version number">{cell(|row| row.version.clone().unwrap_or_else(|| "–".to_owned()))}</td>
             <td role="cell" class="col-updated number">{cell(|row| row.updated.clone())}</td>

@@ -85,7 +85,8 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
     let desk = Desk::here();
     let container = NodeRef::<html::Div>::new();
     let scroll = RwSignal::new(Scroll { top: desk.scroll_of(rows.name), height: 800, head: 0, row: ROW_HEIGHT_PX });
-    let focused = RwSignal::new(None::<Uuid>);
+    let focused = desk.focused_row;
+    focused.set(None);
 
     let total = desk.watch(move |model| (rows.index)(model).len());
     let in_sight = Memo::new(move |_| scroll.get().in_sight());
@@ -182,7 +183,10 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
             event.prevent_default();
             scroll_to(scroll.get_untracked().top_for(place));
             focused.set(Some(id));
-            document::focus_soon(link_of(id));
+            // At once, so that the next key finds it; a row that is not drawn yet follows with the next frame.
+            if !document::focus_now(&link_of(id)) {
+                document::focus_soon(link_of(id));
+            }
         }
     };
     let keys = window_event_listener(ev::keydown, step);
@@ -193,6 +197,7 @@ pub fn RowsView(rows: Rows) -> impl IntoView {
         }
     });
     on_cleanup(move || {
+        focused.set(None);
         keys.remove();
         presses.remove();
     });

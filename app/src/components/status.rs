@@ -50,6 +50,6 @@ fn icon(kind: StatusKind) -> &'static str {
         StatusKind::Approved => "approved",
         StatusKind::Rejected => "rejected",
         StatusKind::Revising => "revising",
-        StatusKind::Cancelling | StatusKind::Cancelled => "cancelled",
+        StatusKind::Cancelling | StatusKind::WillCancel | StatusKind::Cancelled => "cancelled",
     }
 }

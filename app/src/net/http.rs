@@ -4,7 +4,8 @@ use crate::browser::timer::Timer;
 use js_sys::Promise;
 use tramline_model::{
     Millis,
-    command::{Accepted, Answer, Ask, Command, Failure},
+    ask::{Answer, Ask},
+    command::{Accepted, Command, Failure},
 };
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -15,7 +16,7 @@ const TIME_LIMIT_MS: Millis = 10_000;
 
 /// Posts a command.
 pub async fn post(command: &Command) -> Result<Accepted, Failure> {
-    let json = request(command.path(), Some(command.body())).await?;
+    let json = request(&command.path(), Some(command.body())).await?;
     serde_json::from_str(&json).map_err(|_| Failure::NoAnswer)
 }
 

@@ -1,14 +1,17 @@
 //! One customer's page: credit, confirmed and on hold apart, and the customer's orders.
 
 use crate::{
-    components::{EmptyPanel, Icon, NewRowsPill, OrderTable, Skeleton, StaleNote, StatusBadge, TroublePanel},
+    browser::clock,
+    components::{Amount, EmptyPanel, Icon, NewRowsPill, OrderTable, Skeleton, StaleNote, StatusBadge, TroublePanel},
     desk::Desk,
     pages::{UnknownPage, order::Moment},
 };
 use leptos::prelude::*;
 use tramline_contract::CustomerId;
 use tramline_model::{
-    Route, text,
+    Msg, Route,
+    change::Change,
+    text,
     view::{CustomerPage as PageData, ListState, PageView},
 };
 
@@ -41,6 +44,8 @@ pub fn CustomerPage(id: CustomerId) -> impl IntoView {
             PageView::Loading | PageView::Missing => None,
         })
     });
+    let can_change = Memo::new(move |_| page.with(|page| page.ready().is_some_and(|page| page.can_change)));
+    let open = move |change: Change| desk.tell(Msg::ChangeOpened { change, id: clock::new_id() });
     let name = move || {
         let name = page.with(|page| page.ready().map(|page| page.row.name.clone()));
         name.unwrap_or_else(|| format!("Customer {}", text::short_id(id.0)))
@@ -54,6 +59,10 @@ pub fn CustomerPage(id: CustomerId) -> impl IntoView {
                     <a class="back" href="/customers">"← Customers"</a>
                     <div class="page-head">
                         <h1 tabindex="-1">{name}</h1>
+                        <Show when=move || can_change.get()>
+                            <button type="button" class="button" on:click=move |_| open(Change::CreditLimit(id))>"Change limit"</button>
+                            <button type="button" class="button" on:click=move |_| open(Change::Payment(id))>"Record payment"</button>
+                        </Show>
                         <a class="button primary" href=Route::NewOrder { customer: Some(id) }.url()>
                             <Icon name="plus"/>"Place order"
                         </a>
@@ -86,6 +95,11 @@ fn Credit(page: Memo<PageView<PageData>>) -> impl IntoView {
     let used = percent(|page| page.row.used_percent);
     let held = percent(|page| page.on_hold_percent.min(100 - page.row.used_percent));
     let has_paid = is_there(|page| page.paid.clone());
+    let is_being_paid = is_there(|page| page.being_paid.clone());
+    let was = Memo::new(move |_| page.with(|page| page.ready().and_then(|page| page.row.was.clone())));
+    let limit = Signal::derive(move || {
+        page.with(|page| page.ready().map(|page| page.row.credit_limit.clone()).unwrap_or_default())
+    });
     let is_on_hold = is_there(|page| page.on_hold.clone());
     view! {
         <div class="status-line">
@@ -99,13 +113,16 @@ fn Credit(page: Memo<PageView<PageData>>) -> impl IntoView {
         </div>
         <dl class="facts">
             <div><dt>"Available"</dt><dd class="big">{part(|page| page.row.available.clone())}</dd></div>
-            <div><dt>"Credit limit"</dt><dd>{part(|page| Some(page.row.credit_limit.clone()))}</dd></div>
+            <div><dt>"Credit limit"</dt><dd><Amount was amount=limit/></dd></div>
             <div><dt>"Reserved"</dt><dd>{part(|page| page.row.reserved.clone())}</dd></div>
             <Show when=move || is_on_hold.get()>
                 <div><dt>"On hold"</dt><dd>{part(|page| page.on_hold.clone())}" being decided"</dd></div>
             </Show>
             <Show when=move || has_paid.get()>
                 <div><dt>"Paid"</dt><dd>{part(|page| page.paid.clone())}</dd></div>
+            </Show>
+            <Show when=move || is_being_paid.get()>
+                <div><dt>"Payment"</dt><dd>{part(|page| page.being_paid.clone())}" on its way"</dd></div>
             </Show>
             <div><dt>"Orders placed"</dt><dd>{part(|page| page.row.orders.clone())}</dd></div>
             <div><dt>"Version"</dt><dd>{part(|page| page.row.version.clone())}</dd></div>

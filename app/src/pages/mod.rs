@@ -1,5 +1,6 @@
 //! The pages: each shows one view of the model and says what the user did there.
 
+mod change;
 mod customer;
 mod customers;
 mod new_customer;
@@ -9,6 +10,7 @@ mod order;
 mod orders;
 mod settings;
 
+pub use change::ChangeDialog;
 pub use customer::CustomerPage;
 pub use customers::CustomersPage;
 pub use new_customer::NewCustomerDialog;

@@ -2,14 +2,16 @@
 
 use crate::{
     browser::clock,
-    components::{Skeleton, StaleNote, StatusBadge, TroublePanel},
+    components::{Amount, Skeleton, StaleNote, StatusBadge, TroublePanel},
     desk::Desk,
     pages::UnknownPage,
 };
 use leptos::prelude::*;
 use tramline_contract::OrderId;
 use tramline_model::{
-    Route, text,
+    Msg, Route,
+    change::Change,
+    text,
     view::{OrderPage as PageData, PageView, StepState},
 };
 
@@ -54,7 +56,7 @@ pub fn OrderPage(id: OrderId) -> impl IntoView {
                     {move || match shows.get() {
                         Shows::Loading => view! { <Skeleton rows=5/> }.into_any(),
                         Shows::Failed => view! { <TroublePanel trouble/> }.into_any(),
-                        Shows::Order | Shows::Missing => view! { <TroublePanel trouble is_small=true/><Facts page/> }.into_any(),
+                        Shows::Order | Shows::Missing => view! { <TroublePanel trouble is_small=true/><Facts page/><Actions id page/> }.into_any(),
                     }}
                 </article>
             }.into_any()
@@ -69,6 +71,9 @@ fn Facts(page: Memo<PageView<PageData>>) -> impl IntoView {
     let stale = Memo::new(move |_| page.with(|page| page.ready().and_then(|page| page.row.stale.clone())));
     let note = move || status.with(|status| status.as_ref().and_then(|status| status.note));
     let sentence = Memo::new(move |_| page.with(|page| page.ready().and_then(|page| page.sentence.clone())));
+    let is_rejected = Memo::new(move |_| page.with(|page| page.ready().is_some_and(|page| page.is_rejected)));
+    let was = Memo::new(move |_| page.with(|page| page.ready().and_then(|page| page.row.was.clone())));
+    let total = Signal::derive(move || part(|page| page.row.total.clone())().unwrap_or_default());
     let saga = Memo::new(move |_| page.with(|page| page.ready().and_then(|page| page.saga_id.clone())));
     let customer_url = part(|page| format!("/customers/{}", page.row.customer_id));
     let again_url = part(|page| Route::NewOrder { customer: Some(page.row.customer_id) }.url());
@@ -76,18 +81,42 @@ fn Facts(page: Memo<PageView<PageData>>) -> impl IntoView {
         <div class="status-line"><StatusBadge status/><StaleNote stale/></div>
         <p class="note">{note}</p>
         {move || sentence.get().map(|sentence| view! {
-            <p class="callout bad">{sentence}" "<a href=again_url>"Place another order"</a></p>
+            <p class="callout bad">{sentence}" "
+                <Show when=move || is_rejected.get()><a href=again_url>"Place another order"</a></Show>
+            </p>
         })}
         <Steps page/>
         <dl class="facts">
             <div><dt>"Customer"</dt><dd><a href=customer_url>{part(|page| page.row.customer.clone())}</a></dd></div>
-            <div><dt>"Total"</dt><dd class="big">{part(|page| page.row.total.clone())}</dd></div>
+            <div><dt>"Total"</dt><dd class="big"><Amount was amount=total/></dd></div>
             <div><dt>"Version"</dt><dd>{part(|page| page.row.version.clone().unwrap_or_else(|| "–".to_owned()))}</dd></div>
             <div><dt>"Placed"</dt><dd><Moment at=Signal::derive(move || page.with(|page| page.ready().and_then(|page| page.placed_at.clone())))/></dd></div>
             <div><dt>"Last change"</dt><dd><Moment at=Signal::derive(move || page.with(|page| page.ready().and_then(|page| page.updated_at.clone())))/></dd></div>
             <div class="wide"><dt>"Order id"</dt><dd class="id">{part(|page| page.id.clone())}</dd></div>
             {move || saga.get().map(|saga| view! { <div class="wide"><dt>"Saga id"</dt><dd class="id">{saga}</dd></div> })}
         </dl>
+    }
+}
+
+#[component]
+fn Actions(id: OrderId, page: Memo<PageView<PageData>>) -> impl IntoView {
+    let desk = Desk::here();
+    let may = move |read: fn(&PageData) -> bool| Memo::new(move |_| page.with(|page| page.ready().is_some_and(read)));
+    let (revises, cancels, keeps) =
+        (may(|page| page.can_revise), may(|page| page.can_cancel), may(|page| page.can_keep));
+    let open = move |change: Change| desk.tell(Msg::ChangeOpened { change, id: clock::new_id() });
+    view! {
+        <div class="actions">
+            <Show when=move || revises.get()>
+                <button type="button" class="button" aria-keyshortcuts="e" on:click=move |_| open(Change::Revise(id))>"Revise"</button>
+            </Show>
+            <Show when=move || cancels.get()>
+                <button type="button" class="button" aria-keyshortcuts="c" on:click=move |_| open(Change::Cancel(id))>"Cancel order"</button>
+            </Show>
+            <Show when=move || keeps.get()>
+                <button type="button" class="button" on:click=move |_| desk.tell(Msg::OrderKept(id))>"Don't cancel"</button>
+            </Show>
+        </div>
     }
 }
 

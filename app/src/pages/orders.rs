@@ -13,8 +13,14 @@ use tramline_model::{
 };
 
 /// The states that the filter offers.
-const STATES: [(OrderState, &str); 3] =
-    [(OrderState::Pending, "Pending"), (OrderState::Approved, "Approved"), (OrderState::Rejected, "Rejected")];
+const STATES: [(OrderState, &str); 6] = [
+    (OrderState::Pending, "Pending"),
+    (OrderState::Approved, "Approved"),
+    (OrderState::Rejected, "Rejected"),
+    (OrderState::RevisionPending, "Revising"),
+    (OrderState::CancelPending, "Cancelling"),
+    (OrderState::Cancelled, "Cancelled"),
+];
 
 /// The page of all orders.
 #[component]

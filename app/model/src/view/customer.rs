@@ -4,7 +4,7 @@ use super::{PageView, StaleBadge, Status, StatusKind, Trouble};
 use crate::{
     command::Command,
     model::Model,
-    pending::Stage,
+    pending::{Operation, Stage},
     text::{grouped, money, short_id},
 };
 use tramline_contract::{CustomerId, Money};
@@ -16,8 +16,10 @@ pub struct CustomerRow {
     pub id: CustomerId,
     /// What the customer is called.
     pub name: String,
-    /// How much may be owed at most.
+    /// How much may be owed at most, or shall be as soon as that is confirmed.
     pub credit_limit: String,
+    /// The limit before, while a change is not confirmed.
+    pub was: Option<String>,
     /// Held by orders; none while the customer is not confirmed.
     pub reserved: Option<String>,
     /// What is left.
@@ -47,6 +49,10 @@ pub struct CustomerPage {
     pub short_id: String,
     /// Paid so far; none when nothing was.
     pub paid: Option<String>,
+    /// Payments on their way; none when there are none.
+    pub being_paid: Option<String>,
+    /// Whether it is confirmed, so that limit and payments can be changed.
+    pub can_change: bool,
     /// The total of orders that are being decided; none when there are none.
     pub on_hold: Option<String>,
     /// How much of the limit that is, in hundredths.
@@ -60,18 +66,22 @@ impl Model {
     #[must_use]
     pub fn customer_row(&self, id: CustomerId) -> Option<CustomerRow> {
         let Some(customer) = self.customers.get(id) else { return self.pending_customer_row(id) };
+        let wanted = self.pending.wanted(id.0);
+        let change = self.pending.changes_of(id.0).next_back();
         Some(CustomerRow {
             id,
             name: customer.name.clone(),
-            credit_limit: money(customer.credit_limit),
+            credit_limit: money(wanted.map_or(customer.credit_limit, |(wanted, _)| wanted)),
+            was: wanted.map(|(_, operation)| money(operation.was.unwrap_or(customer.credit_limit))),
             reserved: Some(money(customer.reserved)),
             available: Some(money(customer.available_credit)),
             is_overdrawn: customer.available_credit < Money::ZERO,
             used_percent: percent(customer.reserved, customer.credit_limit),
             orders: Some(grouped(customer.order_count.unsigned_abs())),
             version: Some(customer.version.to_string()),
-            status: None,
-            stale: self.customers.staleness(id, self.now_ms).map(StaleBadge::of),
+            status: change
+                .map(|change| way(change, "We couldn't confirm this change. Checking now, so don't make it again.")),
+            stale: self.customers.staleness(id, self.now_ms).filter(|_| change.is_none()).map(StaleBadge::of),
         })
     }
 
@@ -88,11 +98,18 @@ impl Model {
         };
         let customer = self.customers.get(id);
         let on_hold = self.on_hold(id);
+        let payments = self.pending.changes_of(id.0).filter_map(|operation| match operation.command {
+            Command::RecordPayment { amount, .. } => Some(amount.minor()),
+            _ => None,
+        });
+        let being_paid = Money::from_minor(payments.sum());
         let page = CustomerPage {
             row,
             id: id.to_string(),
             short_id: short_id(id.0),
             paid: customer.map(|customer| customer.paid).filter(|paid| *paid != Money::ZERO).map(money),
+            being_paid: (being_paid != Money::ZERO).then(|| money(being_paid)),
+            can_change: customer.is_some(),
             on_hold: (on_hold != Money::ZERO).then(|| money(on_hold)),
             on_hold_percent: customer.map_or(0, |customer| percent(on_hold, customer.credit_limit)),
             created_at: customer.map(|customer| customer.created_at.0.clone()),
@@ -102,31 +119,32 @@ impl Model {
 
     fn pending_customer_row(&self, id: CustomerId) -> Option<CustomerRow> {
         let operation = self.pending.customer(id)?;
-        let Command::CreateCustomer { name, credit_limit, .. } = &operation.command else { return None };
-        let (kind, label, note) = match operation.stage {
-            Stage::Accepted { .. } => (StatusKind::Pending, "Saving", None),
-            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking if operation.in_doubt => {
-                let note = "We couldn't confirm this customer. Checking now, so don't add it again.";
-                (StatusKind::Checking, "Checking…", Some(note))
-            }
-            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking => {
-                (StatusKind::Sending, "Sending", None)
-            }
-        };
+        let (_, name, credit_limit) = operation.command.created()?;
         Some(CustomerRow {
             id,
             name: name.as_str().to_owned(),
-            credit_limit: money(*credit_limit),
+            credit_limit: money(credit_limit),
+            was: None,
             reserved: None,
             available: None,
             is_overdrawn: false,
             used_percent: 0,
             orders: None,
             version: None,
-            status: Some(Status { kind, label: label.to_owned(), note }),
+            status: Some(way(operation, "We couldn't confirm this customer. Checking now, so don't add it again.")),
             stale: None,
         })
     }
+}
+
+/// How far a command is on its way, with a word of warning for when nobody knows.
+fn way(operation: &Operation, doubt: &'static str) -> Status {
+    let (kind, label, note) = match operation.stage {
+        Stage::Accepted { .. } => (StatusKind::Pending, "Saving", None),
+        _ if operation.in_doubt => (StatusKind::Checking, "Checking…", Some(doubt)),
+        _ => (StatusKind::Sending, "Sending", None),
+    };
+    Status { kind, label: label.to_owned(), note }
 }
 
 fn percent(part: Money, whole: Money) -> u8 {

@@ -1,9 +1,8 @@
-//! What the forms show beside their fields, and the cards of what was refused.
+//! What the forms show beside their fields.
 
 use super::PageView;
-use crate::{command::Command, filter::Needle, model::Model, text::money};
+use crate::{filter::Needle, model::Model, text::money};
 use tramline_contract::{CustomerId, Money};
-use uuid::Uuid;
 
 /// A customer to choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,17 +13,6 @@ pub struct CustomerOption {
     pub name: String,
     /// What is left, in words; empty while it is not known.
     pub left: String,
-}
-
-/// A command that was refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotSentCard {
-    /// The refused command.
-    pub id: Uuid,
-    /// What was not done.
-    pub title: String,
-    /// Why.
-    pub reason: String,
 }
 
 impl Model {
@@ -39,12 +27,10 @@ impl Model {
             name: customer.name.clone(),
             left: format!("{} left", money(customer.available_credit)),
         });
-        let on_their_way = self.pending.iter().filter_map(|operation| match &operation.command {
-            Command::CreateCustomer { id, name, .. } if needle.is_in(name.as_str()) => {
-                Some(CustomerOption { id: *id, name: name.as_str().to_owned(), left: String::new() })
-            }
-            Command::CreateCustomer { .. } | Command::PlaceOrder { .. } => None,
-        });
+        let created = self.pending.iter().filter_map(|operation| operation.command.created());
+        let on_their_way = created
+            .filter(|(_, name, _)| needle.is_in(name.as_str()))
+            .map(|(id, name, _)| CustomerOption { id, name: name.as_str().to_owned(), left: String::new() });
         on_their_way.chain(confirmed).take(limit).collect()
     }
 
@@ -80,22 +66,6 @@ impl Model {
                 customer.name
             )
         })
-    }
-
-    /// The commands that were refused.
-    #[must_use]
-    pub fn not_sent_cards(&self) -> Vec<NotSentCard> {
-        let card = |not_sent: &crate::pending::NotSent| {
-            let title = match &not_sent.command {
-                Command::PlaceOrder { customer_id, total, .. } => {
-                    let customer = self.customer_name(*customer_id).unwrap_or("a customer");
-                    format!("Order not placed: {} for {customer}", money(*total))
-                }
-                Command::CreateCustomer { name, .. } => format!("Customer not added: {}", name.as_str()),
-            };
-            NotSentCard { id: not_sent.command.id(), title, reason: not_sent.problem.detail.clone() }
-        };
-        self.pending.not_sent.iter().map(card).collect()
     }
 }
 

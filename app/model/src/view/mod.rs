@@ -1,5 +1,6 @@
 //! What the pages show, as plain data: each view is a function of the model, cheap enough to ask for after every message.
 
+mod change;
 mod connection;
 mod customer;
 mod form;
@@ -7,9 +8,10 @@ mod list;
 mod order;
 mod status;
 
+pub use change::{ChangeView, NotSentCard};
 pub use connection::{Banner, ConnectionView, Dot};
 pub use customer::{CustomerPage, CustomerRow};
-pub use form::{CustomerOption, NotSentCard};
+pub use form::CustomerOption;
 pub use list::{ListState, ListView};
 pub use order::{OrderPage, OrderRow, StaleBadge, Step, StepState};
 pub use status::{Status, StatusKind};

@@ -2,7 +2,6 @@
 
 use super::{PageView, Status, StatusKind, Trouble};
 use crate::{
-    command::Command,
     confirmed::Staleness,
     model::Model,
     text::{money, short_id},
@@ -21,8 +20,10 @@ pub struct OrderRow {
     pub customer_id: CustomerId,
     /// What the buyer is called.
     pub customer: String,
-    /// What it costs.
+    /// What it costs, or shall cost as soon as that is confirmed.
     pub total: String,
+    /// What it cost before, while a revision is not confirmed.
+    pub was: Option<String>,
     /// Where it stands.
     pub status: Status,
     /// Its version; none while it is not confirmed.
@@ -90,8 +91,16 @@ pub struct OrderPage {
     pub updated_at: Option<String>,
     /// The saga that holds or last changed it.
     pub saga_id: Option<String>,
-    /// Why it was rejected, and what to do about it.
+    /// Why it was rejected, or its last revision refused.
     pub sentence: Option<String>,
+    /// Whether another order is the way out of that.
+    pub is_rejected: bool,
+    /// Whether its total may be revised.
+    pub can_revise: bool,
+    /// Whether it may be cancelled.
+    pub can_cancel: bool,
+    /// Whether its cancellation waits and may be taken back.
+    pub can_keep: bool,
     /// Its life so far.
     pub steps: Vec<Step>,
 }
@@ -109,21 +118,23 @@ impl Model {
             }
             None => {
                 let operation = self.pending.order(id)?;
-                let Command::PlaceOrder { customer_id, total, .. } = operation.command else { return None };
+                let (_, customer_id, total) = operation.command.placed()?;
                 (customer_id, None, total, None, Some(operation.submitted_ms))
             }
         };
+        let wanted = self.pending.wanted(id.0);
         let customer = named.or_else(|| self.customer_name(customer_id)).map(str::to_owned);
         Some(OrderRow {
             id,
             short_id: short_id(id.0),
             customer_id,
             customer: customer.unwrap_or_else(|| short_id(customer_id.0)),
-            total: money(total),
+            total: money(wanted.map_or(total, |(wanted, _)| wanted)),
+            was: wanted.map(|(_, operation)| money(operation.was.unwrap_or(total))),
             status,
             version,
             updated: age(self.now_ms, changed_ms.unwrap_or(self.now_ms)),
-            stale: self.orders.staleness(id, self.now_ms).map(StaleBadge::of),
+            stale: self.staleness(id).map(StaleBadge::of),
             just_decided: self.just_decided.iter().any(|(decided, _)| *decided == id),
         })
     }
@@ -145,18 +156,34 @@ impl Model {
             placed_at: order.map(|order| order.created_at.0.clone()),
             updated_at: order.map(|order| order.updated_at.0.clone()),
             saga_id: order.and_then(|order| order.saga_id).map(|saga| saga.to_string()),
-            sentence: order.and_then(|order| self.rejection_sentence(order, &row.customer)),
+            sentence: order.and_then(|order| self.refusal_sentence(order, &row.customer)),
+            is_rejected: order.is_some_and(|order| order.state == OrderState::Rejected),
+            can_revise: self.can_revise(id),
+            can_cancel: self.can_cancel(id),
+            can_keep: self.can_keep(id),
             steps: steps(row.status.kind, order.map(|order| order.state)),
             row,
         };
         PageView::Ready(page, trouble)
     }
 
-    fn rejection_sentence(&self, order: &Order, customer: &str) -> Option<String> {
+    /// What we know to be newer, unless a change of the user's own explains it.
+    fn staleness(&self, id: OrderId) -> Option<Staleness> {
+        self.orders.staleness(id, self.now_ms).filter(|_| self.pending.changes_of(id.0).next().is_none())
+    }
+
+    fn refusal_sentence(&self, order: &Order, customer: &str) -> Option<String> {
+        let total = money(order.total);
+        if order.state == OrderState::Approved && self.pending.wanted(order.id.0).is_none() {
+            return order.last_refusal.map(|_| {
+                format!(
+                    "The last revision was refused: {customer} had too little credit left. The total is still {total}."
+                )
+            });
+        }
         if order.state != OrderState::Rejected {
             return None;
         }
-        let total = money(order.total);
         Some(match order.rejection_reason {
             Some(RejectionReason::InsufficientCredit) => {
                 // What was left when it was decided is not told. If it would still not do, today's figure says why.
@@ -179,21 +206,28 @@ impl Model {
 fn steps(kind: StatusKind, state: Option<OrderState>) -> Vec<Step> {
     use StepState::{Ahead, Current, Done, Failed};
     let placed = match kind {
-        StatusKind::Sending | StatusKind::Checking => Current,
+        StatusKind::Sending | StatusKind::Checking if state.is_none() => Current,
         _ => Done,
     };
     let (credit, decided, outcome) = match state {
         Some(OrderState::Rejected) => (Failed, Failed, "Rejected"),
-        Some(OrderState::Approved | OrderState::RevisionPending | OrderState::CancelPending) => {
-            (Done, Done, "Approved")
-        }
-        Some(OrderState::Cancelled) => (Done, Done, "Cancelled"),
+        Some(
+            OrderState::Approved | OrderState::RevisionPending | OrderState::CancelPending | OrderState::Cancelled,
+        ) => (Done, Done, "Approved"),
         Some(OrderState::Pending) | None if placed == Current => (Ahead, Ahead, "Decided"),
         Some(OrderState::Pending) | None => (Current, Ahead, "Decided"),
     };
-    vec![
+    let mut steps = vec![
         Step { label: "Placed", state: placed },
         Step { label: "Credit checked", state: credit },
         Step { label: outcome, state: decided },
-    ]
+    ];
+    match (kind, state) {
+        (_, Some(OrderState::Cancelled)) => steps.push(Step { label: "Cancelled", state: Done }),
+        (StatusKind::Cancelling, _) => steps.push(Step { label: "Cancelled", state: Current }),
+        (StatusKind::WillCancel, _) => steps.push(Step { label: "Cancelled", state: Ahead }),
+        (StatusKind::Revising, _) => steps.push(Step { label: "Revised", state: Current }),
+        _ => {}
+    }
+    steps
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     model::Model,
-    pending::Stage,
+    pending::{Operation, Stage},
     time::{Millis, SECOND_MS},
 };
 use tramline_contract::{Order, OrderId, OrderState, RejectionReason};
@@ -31,6 +31,8 @@ pub enum StatusKind {
     Revising,
     /// Being cancelled.
     Cancelling,
+    /// Not decided yet, and to be cancelled once it is.
+    WillCancel,
     /// Cancelled.
     Cancelled,
 }
@@ -47,7 +49,7 @@ impl StatusKind {
             Self::Approved => "approved",
             Self::Rejected => "rejected",
             Self::Revising => "revising",
-            Self::Cancelling => "cancelling",
+            Self::Cancelling | Self::WillCancel => "cancelling",
             Self::Cancelled => "cancelled",
         }
     }
@@ -74,29 +76,35 @@ impl Model {
     /// The status of an order, be it confirmed or on its way.
     #[must_use]
     pub fn status(&self, id: OrderId) -> Option<Status> {
+        // The last thing that the user wants of it is what its badge tells.
+        if let Some(change) = self.pending.changes_of(id.0).next_back() {
+            return Some(change_status(change, self.orders.get(id)));
+        }
         if let Some(order) = self.orders.get(id) {
             return Some(self.confirmed_status(order));
         }
         let operation = self.pending.order(id)?;
         Some(match operation.stage {
             Stage::Accepted { .. } => self.waiting_status(id),
-            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking if operation.in_doubt => {
-                Status {
-                    kind: StatusKind::Checking,
-                    label: "Checking…".to_owned(),
-                    note: Some("We couldn't confirm this order. Checking now, so don't place it again."),
-                }
-            }
-            Stage::Queued | Stage::Sending { .. } | Stage::Lost { .. } | Stage::Looking => {
-                Status::plain(StatusKind::Sending, "Sending")
-            }
+            _ if operation.in_doubt => Status {
+                kind: StatusKind::Checking,
+                label: "Checking…".to_owned(),
+                note: Some("We couldn't confirm this order. Checking now, so don't place it again."),
+            },
+            _ => Status::plain(StatusKind::Sending, "Sending"),
         })
     }
 
     fn confirmed_status(&self, order: &Order) -> Status {
         match order.state {
             OrderState::Pending => self.waiting_status(order.id),
-            OrderState::Approved => Status::plain(StatusKind::Approved, "Approved"),
+            OrderState::Approved => {
+                let was_refused = order.last_refusal.is_some();
+                Status::plain(
+                    StatusKind::Approved,
+                    if was_refused { "Approved · revision refused" } else { "Approved" },
+                )
+            }
             OrderState::Rejected => Status::plain(
                 StatusKind::Rejected,
                 match order.rejection_reason {
@@ -121,5 +129,24 @@ impl Model {
             label: format!("Processing · {}", crate::time::age(waited_ms / SECOND_MS * SECOND_MS, 0)),
             note: (waited_ms >= LONG_AFTER_MS).then_some("Taking longer than usual. You can leave; we'll keep going."),
         }
+    }
+}
+
+/// The status of an order that the user changes. `order` is what is confirmed of it.
+fn change_status(change: &Operation, order: Option<&Order>) -> Status {
+    let cancels = change.command.revision().is_none();
+    let is_decided = order.is_some_and(|order| order.state.is_settled());
+    match change.stage {
+        Stage::Accepted { .. } if cancels => Status::plain(StatusKind::Cancelling, "Cancelling"),
+        Stage::Accepted { .. } => Status::plain(StatusKind::Revising, "Revising"),
+        _ if change.in_doubt => Status {
+            kind: StatusKind::Checking,
+            label: "Checking…".to_owned(),
+            note: Some("We couldn't confirm this change. Checking now, so don't make it again."),
+        },
+        Stage::Locked { .. } if cancels => Status::plain(StatusKind::WillCancel, "Will cancel once decided"),
+        _ if cancels && !is_decided => Status::plain(StatusKind::WillCancel, "Will cancel once decided"),
+        _ if cancels => Status::plain(StatusKind::Cancelling, "Cancelling"),
+        _ => Status::plain(StatusKind::Revising, "Revising"),
     }
 }
