@@ -43,7 +43,8 @@ impl Place {
 
 /// Whether a text may be the name of a group, or of a service.
 pub(crate) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 /// Asks one service after the other, since the list goes by services, until the page is full.

@@ -16,6 +16,7 @@ use tramline_contract::{
     AuditPage, EditParked, MendParked, Mended, ParkedDetail, ParkedKeys, ParkedKinds, Rehearsal, SkipParked,
 };
 use tramline_http::{Call, ServiceClient};
+use uuid::Uuid;
 
 /// How long the server may take: a retry handles up to 200 messages.
 const ANSWER_MAX: Duration = Duration::from_secs(70);
@@ -114,10 +115,13 @@ impl std::str::FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let good =
-            |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let is_name = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphanumeric())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+        };
         let parts: Vec<_> = text.split('/').collect();
-        if parts.len() == 3 && parts.into_iter().all(good) {
+        if matches!(parts[..], [service, group, id] if is_name(service) && is_name(group) && Uuid::parse_str(id).is_ok())
+        {
             Ok(Self(text.to_owned()))
         } else {
             Err("must look like SERVICE/GROUP/ID, as `tramline parked list` prints it".to_owned())
