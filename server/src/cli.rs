@@ -21,6 +21,8 @@ pub(crate) enum Command {
     Check(crate::check::CheckFlags),
     /// Look at messages that could not be handled, and mend them
     Parked(crate::parked::ParkedFlags),
+    /// Look at sagas that are overdue or stuck, and have them tried again.
+    Sagas(crate::sagas::SagaFlags),
     /// Drive a running server and measure what a saga costs.
     Bench(crate::bench::BenchFlags),
 }

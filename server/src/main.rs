@@ -9,6 +9,7 @@ mod import;
 mod lock;
 mod logging;
 mod parked;
+mod sagas;
 mod serve;
 
 use clap::Parser as _;
@@ -22,6 +23,7 @@ async fn main() -> ExitCode {
         Command::Import(flags) => import::run(flags).await,
         Command::Check(flags) => check::run(flags).await,
         Command::Parked(flags) => parked::run(flags).await,
+        Command::Sagas(flags) => sagas::run(flags).await,
         Command::Bench(flags) => bench::run(flags).await,
     };
     match outcome {

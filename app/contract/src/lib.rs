@@ -30,6 +30,6 @@ pub use parked::{
     ParkedKinds, ParkedMessage, Rehearsal, RehearsedMessage, SkipParked,
 };
 pub use problem::{FieldError, Problem};
-pub use saga::{Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};
+pub use saga::{RetrySaga, Saga, SagaDetail, SagaMessage, SagaState, SagaStep, StepCategory};
 pub use search::SearchHit;
 pub use version::Version;

@@ -109,6 +109,13 @@ impl Problem {
         Self::new(409, "order-not-revisable", "The order cannot be revised", detail)
     }
 
+    /// 409: the saga goes on by itself, or has ended.
+    #[must_use]
+    pub fn saga_not_parked() -> Self {
+        let detail = "Only a saga that is parked can be tried again by hand.";
+        Self::new(409, "saga-not-parked", "The saga is not parked", detail)
+    }
+
     /// 500: our fault. The cause is in the server's log, never here.
     #[must_use]
     pub fn internal() -> Self {

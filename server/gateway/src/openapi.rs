@@ -34,6 +34,8 @@ use utoipa::{Modify, OpenApi};
         crate::routes::show_order,
         crate::routes::list_sagas,
         crate::routes::show_saga,
+        crate::routes::list_overdue_sagas,
+        crate::routes::retry_saga,
         crate::routes::search,
         crate::routes::list_parked,
         crate::routes::list_parked_kinds,

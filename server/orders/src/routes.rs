@@ -18,7 +18,7 @@ use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
 use tramline_messages::parts::OrdersOfCustomer;
 use tramline_messaging::HandlerError;
 
-/// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/{id}`, `GET /ready`.
+/// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/overdue`, `GET /sagas/{id}`, `POST /sagas/{id}/retry`, `GET /ready`.
 pub fn routes(orders: Orders) -> Router {
     Router::new()
         .route("/orders", post(place))
@@ -26,7 +26,9 @@ pub fn routes(orders: Orders) -> Router {
         .route("/orders/{id}/revise", post(revise))
         .route("/customers/{id}/orders", get(of_customer))
         .route("/sagas", get(saga_routes::list))
+        .route("/sagas/overdue", get(saga_routes::overdue))
         .route("/sagas/{id}", get(saga_routes::find))
+        .route("/sagas/{id}/retry", post(saga_routes::retry))
         .route("/ready", get(ready))
         .with_state(orders)
 }

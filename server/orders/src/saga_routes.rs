@@ -1,14 +1,18 @@
 //! Sagas over HTTP, for the operator.
 
 use crate::{routes::failed, service::Orders};
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use serde_json::Value;
 use tramline_contract::{
-    Page, Problem, Saga, SagaDetail, SagaId, SagaMessage, SagaState, SagaStep, StepCategory, Timestamp, Version,
+    Page, Problem, RetrySaga, Saga, SagaDetail, SagaId, SagaMessage, SagaState, SagaStep, StepCategory, Timestamp,
+    Version,
 };
 use tramline_db::UtcMicros;
-use tramline_http::{ApiError, PathId, QueryFields};
-use tramline_sagas::{Category, InstanceFilter, InstanceView, LogEntry, Phase, find_instance, list_instances};
+use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
+use tramline_sagas::{
+    Category, InstanceFilter, InstanceView, LogEntry, Operator, Phase, Retried, find_instance, list_instances,
+    list_overdue,
+};
 use uuid::Uuid;
 
 /// `GET /sagas`.
@@ -23,12 +27,51 @@ pub(crate) async fn list(State(orders): State<Orders>, mut query: QueryFields) -
     let limit = i64::from(query.limit());
     query.finish()?;
     let filter = InstanceFilter { kind, phase, before };
-    let mut found =
-        list_instances(orders.messaging().db(), filter, limit + 1).await.map_err(|error| failed(error.into()))?;
-    let more = found.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-    found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    let found = list_instances(orders.messaging().db(), filter, limit + 1).await;
+    Ok(Json(page(found.map_err(|error| failed(error.into()))?, limit)))
+}
+
+/// `GET /sagas/overdue`: those whose command went out again because no answer came, oldest first.
+pub(crate) async fn overdue(
+    State(orders): State<Orders>,
+    mut query: QueryFields,
+) -> Result<Json<Page<Saga>>, ApiError> {
+    let after =
+        query.optional("cursor", |text| parse_cursor(text).ok_or_else(|| "is not a cursor of this list".to_owned()));
+    let limit = i64::from(query.limit());
+    query.finish()?;
+    let found = list_overdue(orders.messaging().db(), after, limit + 1).await;
+    Ok(Json(page(found.map_err(|error| failed(error.into()))?, limit)))
+}
+
+/// `POST /sagas/{id}/retry`: tries the step again at which a parked saga is stuck.
+pub(crate) async fn retry(
+    State(orders): State<Orders>,
+    trace: Option<TraceParent>,
+    id: PathId,
+    body: JsonBody,
+) -> Result<(StatusCode, Json<Saga>), ApiError> {
+    let id: SagaId = id.of("saga")?;
+    let RetrySaga { operator, reason } = body.parse(RetrySaga::parse)?;
+    let operator = Operator { who: operator, why: reason };
+    match orders.retry_saga(trace.map(|trace| trace.to_string()), id, operator).await.map_err(failed)? {
+        Retried::NotParked => Err(Problem::saga_not_parked().into()),
+        Retried::Unknown => Err(Problem::not_found("saga").into()),
+        Retried::Resumed => {
+            let found = find_instance(orders.messaging().db(), id.0).await.map_err(|error| failed(error.into()))?;
+            let Some((instance, _)) = found else { return Err(Problem::not_found("saga").into()) };
+            Ok((StatusCode::ACCEPTED, Json(saga(&instance))))
+        }
+    }
+}
+
+/// A page of `limit` runs, of which one more than that was looked for.
+fn page(mut found: Vec<InstanceView>, limit: i64) -> Page<Saga> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > limit;
+    found.truncate(limit);
     let next_cursor = found.last().filter(|_| more).map(|last| format!("{}.{}", last.started_at.0, last.id.simple()));
-    Ok(Json(Page { items: found.iter().map(saga).collect(), next_cursor }))
+    Page { items: found.iter().map(saga).collect(), next_cursor }
 }
 
 /// `GET /sagas/{id}`.
@@ -72,6 +115,8 @@ fn saga(instance: &InstanceView) -> Saga {
         version: Version(instance.version),
         started_at: timestamp(instance.started_at),
         ended_at: instance.ended_at.map(timestamp),
+        due_at: instance.due_at.map(timestamp),
+        resent: instance.resent,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
 use std::{sync::Arc, time::Duration};
 use tramline_contract::{Coordination, CustomerId, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
-use tramline_sagas::{Deadlines, Orchestrator};
+use tramline_sagas::{Deadlines, Operator, Orchestrator, Retried};
 use uuid::Uuid;
 
 /// The orders service. Cheap to clone.
@@ -65,6 +65,23 @@ impl Orders {
     #[must_use]
     pub const fn messaging(&self) -> &Messaging {
         &self.messaging
+    }
+
+    /// Tries the step again at which a parked saga is stuck.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(crate) async fn retry_saga(
+        &self,
+        traceparent: Option<String>,
+        id: SagaId,
+        operator: Operator,
+    ) -> Result<Retried, HandlerError> {
+        let sagas = self.sagas.kinds();
+        let retried = self
+            .messaging
+            .transact(traceparent, move |work| Box::pin(async move { sagas.retry(work, id.0, &operator).await }));
+        retried.await
     }
 
     /// The worker that does what is due of the sagas: run one in each process.

@@ -42,6 +42,8 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/orders/{id}/revise", post(revise_order)),
         ("/api/sagas", get(list_sagas)),
         ("/api/sagas/{id}", get(show_saga)),
+        ("/api/operations/sagas/overdue", get(list_overdue_sagas)),
+        ("/api/operations/sagas/{id}/retry", post(retry_saga)),
         ("/api/search", get(search)),
         ("/api/operations/parked", get(list_parked)),
         ("/api/operations/parked/kinds", get(list_parked_kinds)),
