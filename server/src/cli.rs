@@ -14,7 +14,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run every service and the gateway in this process.
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Bring customers and orders from CSV files to a running server.
     Import(crate::import::ImportFlags),
     /// Verify that the databases are what they must be; exits with an error when they are not.
@@ -45,6 +45,9 @@ pub(crate) struct StoreFlags {
     /// Database of the history service, when it has one of its own
     #[arg(long, value_name = "URL", env = "TRAMLINE_HISTORY_DATABASE", hide_env_values = true)]
     pub(crate) history_database: Option<String>,
+    /// Database of the notifications service, when it has one of its own
+    #[arg(long, value_name = "URL", env = "TRAMLINE_NOTIFICATIONS_DATABASE", hide_env_values = true)]
+    pub(crate) notifications_database: Option<String>,
     /// Redis as broker and view: redis://USER:PASSWORD@HOST:PORT/DB, rediss:// for TLS
     #[arg(long, value_name = "URL", env = "TRAMLINE_REDIS", hide_env_values = true)]
     pub(crate) redis: Option<String>,
@@ -61,7 +64,7 @@ pub(crate) struct ServeFlags {
     /// Relay of committed messages to the broker: `polling` reads the outbox, `wal` the log of PostgreSQL [default: polling]
     #[arg(long, value_name = "KIND", env = "TRAMLINE_RELAY")]
     pub(crate) relay: Option<crate::config::RelayKind>,
-    /// What this process is, of customers, orders, history and gateway [default: all of them]
+    /// What this process is, of customers, orders, history, notifications and gateway [default: all of them]
     #[arg(long, value_name = "ROLES", value_delimiter = ',', env = "TRAMLINE_ROLES")]
     pub(crate) roles: Option<Vec<crate::config::Role>>,
     /// Addresses of the customers service when it is another process: http://HOST:PORT, several with commas
@@ -73,6 +76,19 @@ pub(crate) struct ServeFlags {
     /// Addresses of the history service when it is another process
     #[arg(long, value_name = "URLS", value_delimiter = ',', env = "TRAMLINE_HISTORY_URL")]
     pub(crate) history_url: Option<Vec<String>>,
+    /// Addresses of the notifications service when it is another process
+    #[arg(long, value_name = "URLS", value_delimiter = ',', env = "TRAMLINE_NOTIFICATIONS_URL")]
+    pub(crate) notifications_url: Option<Vec<String>>,
+    /// Where mails go: `files`, which is the folder `mail` beside the databases, files:FOLDER,
+    /// smtp://USER:PASSWORD@HOST:PORT, or smtps://… [default: files]
+    #[arg(long, value_name = "PLACE", env = "TRAMLINE_MAIL", hide_env_values = true)]
+    pub(crate) mail: Option<String>,
+    /// Sender of mails [default: orders@example.invalid]
+    #[arg(long, value_name = "ADDRESS", env = "TRAMLINE_MAIL_FROM")]
+    pub(crate) mail_from: Option<String>,
+    /// Recipient of a customer's mails, with {id} for the customer's id [default: customer-{id}@example.invalid]
+    #[arg(long, value_name = "TEMPLATE", env = "TRAMLINE_MAIL_TO")]
+    pub(crate) mail_to: Option<String>,
     /// Secret that processes of one desk share, at least 32 characters; better by environment or file than by flag
     #[arg(long, value_name = "SECRET", env = "TRAMLINE_INTERNAL_SECRET", hide_env_values = true)]
     pub(crate) internal_secret: Option<String>,

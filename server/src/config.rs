@@ -9,7 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 use tramline_db::Address;
-use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS};
+use tramline_messages::services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS};
+use tramline_notifications::{MailAddresses, MailServer};
 
 /// The site's settings, shared with the build.
 const LEPTOS_TOML: &str = include_str!("../../Leptos.toml");
@@ -48,12 +49,15 @@ pub(crate) enum Role {
     Orders,
     /// The view.
     History,
+    /// E-mails to customers.
+    Notifications,
     /// What browsers and programs speak to.
     Gateway,
 }
 
 impl Role {
-    pub(crate) const ALL: [Self; 4] = [Self::Customers, Self::Orders, Self::History, Self::Gateway];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Customers, Self::Orders, Self::History, Self::Notifications, Self::Gateway];
 }
 
 /// Where the stores are.
@@ -65,6 +69,7 @@ pub(crate) struct Stores {
     pub(crate) history: Address,
     /// The search view: beside the other one, in a file or schema of its own.
     pub(crate) search: Address,
+    pub(crate) notifications: Address,
     pub(crate) redis: Option<RedisAddress>,
 }
 
@@ -88,13 +93,22 @@ pub(crate) struct Peers {
     pub(crate) customers: Vec<String>,
     pub(crate) orders: Vec<String>,
     pub(crate) history: Vec<String>,
+    pub(crate) notifications: Vec<String>,
     pub(crate) secret: Option<String>,
 }
 
 impl std::fmt::Debug for Peers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entry(&self.customers).entry(&self.orders).entry(&self.history).finish()
+        let Self { customers, orders, history, notifications, secret: _ } = self;
+        f.debug_list().entries([customers, orders, history, notifications]).finish()
     }
+}
+
+/// How customers are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Mails {
+    pub(crate) server: MailServer,
+    pub(crate) addresses: MailAddresses,
 }
 
 /// Everything that `serve` needs to know.
@@ -104,6 +118,7 @@ pub(crate) struct Config {
     pub(crate) relay: RelayKind,
     pub(crate) roles: BTreeSet<Role>,
     pub(crate) peers: Peers,
+    pub(crate) mails: Mails,
     pub(crate) listen: SocketAddr,
     pub(crate) log_format: LogFormat,
     pub(crate) log: String,
@@ -118,6 +133,7 @@ struct File {
     customers_database: Option<String>,
     orders_database: Option<String>,
     history_database: Option<String>,
+    notifications_database: Option<String>,
     redis: Option<String>,
     redis_prefix: Option<String>,
     relay: Option<RelayKind>,
@@ -125,7 +141,11 @@ struct File {
     customers_url: Option<Vec<String>>,
     orders_url: Option<Vec<String>>,
     history_url: Option<Vec<String>>,
+    notifications_url: Option<Vec<String>>,
     internal_secret: Option<String>,
+    mail: Option<String>,
+    mail_from: Option<String>,
+    mail_to: Option<String>,
     listen: Option<SocketAddr>,
     log_format: Option<LogFormat>,
     log: Option<String>,
@@ -163,13 +183,28 @@ impl Stores {
                 server @ Address::Postgres(_) => server.clone(),
             },
             history,
+            notifications: address(flags.notifications_database.or(file.notifications_database.take()), NOTIFICATIONS)?,
             data,
             redis,
         })
     }
 
-    pub(crate) fn all(&self) -> [&Address; 3] {
-        [&self.customers, &self.orders, &self.history]
+    pub(crate) fn all(&self) -> [&Address; 4] {
+        [&self.customers, &self.orders, &self.history, &self.notifications]
+    }
+}
+
+impl Mails {
+    fn resolve(server: Option<String>, from: Option<String>, to: Option<String>) -> anyhow::Result<Self> {
+        let server = MailServer::parse(server.as_deref().unwrap_or("files")).context("--mail")?;
+        // What goes out to people must not come from, or go to, a domain that does not exist.
+        ensure!(
+            !server.is_server() || (from.is_some() && to.is_some()),
+            "mails to a server need --mail-from, such as orders@example.org, and --mail-to, such as customer-{{id}}@example.org"
+        );
+        let from = from.as_deref().unwrap_or(MailAddresses::DEFAULT_FROM);
+        let addresses = MailAddresses::parse(from, to.as_deref().unwrap_or(MailAddresses::DEFAULT_TO));
+        Ok(Self { server, addresses: addresses.context("--mail-from and --mail-to")? })
     }
 }
 
@@ -189,8 +224,14 @@ impl Config {
                 customers: flags.customers_url.or(file.customers_url).unwrap_or_default(),
                 orders: flags.orders_url.or(file.orders_url).unwrap_or_default(),
                 history: flags.history_url.or(file.history_url).unwrap_or_default(),
+                notifications: flags.notifications_url.or(file.notifications_url).unwrap_or_default(),
                 secret: flags.internal_secret.or(file.internal_secret),
             },
+            mails: Mails::resolve(
+                flags.mail.or(file.mail),
+                flags.mail_from.or(file.mail_from),
+                flags.mail_to.or(file.mail_to),
+            )?,
             listen: match flags.listen.or(file.listen) {
                 Some(listen) => listen,
                 None => default_listen()?,
@@ -208,7 +249,10 @@ impl Config {
     }
 
     fn fits_together(&self) -> anyhow::Result<()> {
-        ensure!(!self.roles.is_empty(), "--roles needs at least one of customers, orders, history and gateway");
+        ensure!(
+            !self.roles.is_empty(),
+            "--roles needs at least one of customers, orders, history, notifications and gateway"
+        );
         if self.roles.contains(&Role::Gateway) && !self.listen.ip().is_loopback() {
             bail!(
                 "{} can be reached from other machines, but there is no sign-in to keep them out; \
@@ -232,6 +276,7 @@ impl Config {
                 (Role::Customers, &self.peers.customers, "--customers-url"),
                 (Role::Orders, &self.peers.orders, "--orders-url"),
                 (Role::History, &self.peers.history, "--history-url"),
+                (Role::Notifications, &self.peers.notifications, "--notifications-url"),
             ];
             for (role, addresses, flag) in away {
                 ensure!(
@@ -313,6 +358,9 @@ mod tests {
         let lonely = "roles = [\"gateway\"]\nredis = \"redis://r\"\ninternal-secret = \"s\"";
         assert!(refusal(lonely).contains("--customers-url"));
         assert!(refusal("relay = \"wal\"").contains("--database"));
+        assert!(refusal("mail = \"smtp://mail\"").contains("--mail-from"));
+        assert!(refusal("mail = \"carrier pigeon\"").contains("--mail"));
+        assert!(refusal("mail-to = \"all@example.org\"").contains("{id}"));
         assert!(refusal("database = \"mysql://db\"").contains("--database"));
         assert!(refusal("dta = \"x\"").contains("dta"));
     }
@@ -330,7 +378,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let config = load("redis = \"redis://:hush@r\"\ninternal-secret = \"hush\"").expect("it loads");
+        let text = "redis = \"redis://:hush@r\"\ninternal-secret = \"hush\"\nmail = \"smtp://desk:hush@mail\"\n\
+            mail-from = \"desk@example.org\"\nmail-to = \"{id}@example.org\"";
+        let config = load(text).expect("it loads");
         assert!(!format!("{config:?}").contains("hush"));
     }
 }

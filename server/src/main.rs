@@ -19,7 +19,7 @@ use std::process::ExitCode;
 #[tokio::main]
 async fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Serve(flags) => serve::run(flags).await,
+        Command::Serve(flags) => serve::run(*flags).await,
         Command::Import(flags) => import::run(flags).await,
         Command::Check(flags) => check::run(flags).await,
         Command::Parked(flags) => parked::run(flags).await,

@@ -10,7 +10,7 @@ const TEST: &str = "chaos::no_fault_loses_an_accepted_order_or_decides_one_twice
 /// Builds the optimised server and runs the fault suite against it.
 pub fn chaos(seed: u64, minutes: u64) -> Result<()> {
     tools::wasm_target()?;
-    tools::database_servers();
+    tools::servers();
     let binary = run::build()?;
     let mut cargo = workspace::cargo();
     cargo.args(["test", "-p", "tramline", "--test", "cluster", "--", "--nocapture", "--exact", TEST]);

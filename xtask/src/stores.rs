@@ -30,6 +30,7 @@ pub const ALL: [Stores; 3] = [
             "tramline-customers",
             "tramline-orders",
             "tramline-order-history",
+            "tramline-notifications",
             "tramline",
         ],
     },

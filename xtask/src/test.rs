@@ -100,7 +100,7 @@ fn headline(title: &str) {
 fn set_up(stages: &[Stage]) -> Result<()> {
     tools::wasm_target()?;
     if stages.iter().any(|stage| matches!(stage, Stage::Stores | Stage::BrowserStores | Stage::Unit)) {
-        tools::database_servers();
+        tools::servers();
     }
     if stages.iter().any(|stage| matches!(stage, Stage::Browser | Stage::BrowserStores)) {
         tools::node()?;

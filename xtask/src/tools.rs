@@ -61,8 +61,9 @@ pub fn chromium() -> Result<()> {
     if missing.is_empty() { Ok(()) } else { install("the browser tests", &missing) }
 }
 
-/// Makes sure, if we may, that the servers are there on which a company would run. Without them their tests are skipped aloud.
-pub fn database_servers() {
+/// Makes sure, if we may, that the servers are there on which a company would run, and a mail server. Without them their tests are
+/// skipped aloud.
+pub fn servers() {
     let mut missing = Vec::new();
     if !Path::new("/usr/lib/postgresql").exists() {
         missing.push("postgresql");
@@ -70,8 +71,12 @@ pub fn database_servers() {
     if !process::succeeds(Command::new("redis-server").arg("--version")) {
         missing.push("redis-server");
     }
+    let mail = |python: &str| process::succeeds(Command::new(python).args(["-c", "import aiosmtpd"]));
+    if !mail("/usr/bin/python3") && !mail("python3") {
+        missing.push("python3-aiosmtpd");
+    }
     if !missing.is_empty()
-        && let Err(error) = install("the tests on PostgreSQL and Redis", &missing)
+        && let Err(error) = install("the tests on PostgreSQL, Redis and a mail server", &missing)
     {
         eprintln!("warning: {error:#}; those tests are skipped");
     }

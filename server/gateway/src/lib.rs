@@ -43,6 +43,8 @@ pub struct Services {
     pub orders: ServiceClient,
     /// Shows both.
     pub history: ServiceClient,
+    /// Tells customers by e-mail.
+    pub notifications: ServiceClient,
 }
 
 /// How much the gateway takes on at once.

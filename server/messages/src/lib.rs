@@ -7,6 +7,7 @@
 pub mod customers;
 pub mod feed;
 pub mod mending;
+pub mod notifications;
 pub mod orders;
 pub mod parts;
 
@@ -20,6 +21,8 @@ pub mod services {
     pub const HISTORY: &str = "history";
     /// The search view, a part of the history service with a database of its own.
     pub const SEARCH: &str = "search";
+    /// E-mails to customers.
+    pub const NOTIFICATIONS: &str = "notifications";
 }
 
 /// Where messages go. Event channels are named after their aggregate.
@@ -30,6 +33,8 @@ pub mod channels {
     pub const CUSTOMER_COMMANDS: Channel = "customers.commands";
     /// Replies to the sagas of the orders service.
     pub const ORDER_REPLIES: Channel = "orders.replies";
+    /// Commands to the notifications service, which answers none.
+    pub const NOTIFICATION_COMMANDS: Channel = "notifications.commands";
     /// What happens to customers.
     pub const CUSTOMER_EVENTS: Channel = "Customer";
     /// What happens to orders.

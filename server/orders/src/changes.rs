@@ -57,12 +57,12 @@ pub(crate) async fn begin(
     let (saga_id, customer_id) = (work.new_id(), order.customer_id);
     let state = match change {
         Change::Cancel => {
-            let data = CancelOrderData { order_id: id, customer_id };
+            let data = CancelOrderData { order_id: id, customer_id, changed: None };
             sagas.cancel_order.start(work, saga_id, id.0, data).await?;
             OrderState::CancelPending
         }
         Change::Revise { total, .. } => {
-            let data = ReviseOrderData { order_id: id, customer_id, total, refusal: None };
+            let data = ReviseOrderData { order_id: id, customer_id, total, refusal: None, changed: None };
             sagas.revise_order.start(work, saga_id, id.0, data).await?;
             OrderState::RevisionPending
         }

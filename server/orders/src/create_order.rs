@@ -4,12 +4,14 @@
 //! create-order    compensatable  local      CreateOrder   undone by RejectOrder
 //! reserve-credit  pivot          customers  ReserveCredit
 //! approve-order   retriable      local      ApproveOrder
+//! notify-customer retriable      told to notifications  NotifyCustomer
 //! ```
 
+use crate::notices::{Changed, notify};
 use serde::{Deserialize, Serialize};
-use tramline_contract::{Coordination, CustomerId, Money, OrderId, RejectionReason};
+use tramline_contract::{Coordination, CustomerId, MailAbout, Money, OrderId, RejectionReason};
 use tramline_messages::{
-    channels::CUSTOMER_COMMANDS,
+    channels::{CUSTOMER_COMMANDS, NOTIFICATION_COMMANDS},
     customers::{CreditRefused, ReserveCredit},
 };
 use tramline_messaging::Record;
@@ -33,6 +35,9 @@ pub struct CreateOrderData {
     /// Learnt from the customers service when it refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejection_reason: Option<RejectionReason>,
+    /// Learnt from the step before the last: the order since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
 }
 
 /// The steps.
@@ -41,7 +46,8 @@ pub fn definition() -> Definition<CreateOrderData> {
     define(CREATE_ORDER)
         .compensatable(step("create-order").locally().does(create).undone_by(reject))
         .pivot(step("reserve-credit").at(CUSTOMER_COMMANDS).does(reserve).learns(refusal))
-        .retriable(step("approve-order").locally().does(approve))
+        .retriable(step("approve-order").locally().does(approve).learns(learn))
+        .retriable(step("notify-customer").tells(NOTIFICATION_COMMANDS).does(tell))
         .build()
 }
 
@@ -79,4 +85,12 @@ pub(crate) fn reason_of(reply: &Record) -> Option<RejectionReason> {
     let refused = || serde_json::from_str::<CreditRefused>(&reply.payload).map(|refused| refused.reason);
     // Without a readable reason the saga would roll back with none; the safest word is that credit was refused.
     (reply.headers.kind == CreditRefused::KIND).then(|| refused().unwrap_or(RejectionReason::InsufficientCredit))
+}
+
+fn learn(data: &mut CreateOrderData, reply: &Record) {
+    data.changed = Changed::read(reply);
+}
+
+fn tell(data: &CreateOrderData) -> Command {
+    notify(data.order_id, data.customer_id, MailAbout::Approved, data.changed)
 }

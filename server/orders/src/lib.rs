@@ -10,6 +10,7 @@ mod cancel_order;
 mod changes;
 mod create_order;
 pub mod invariants;
+mod notices;
 mod order;
 #[cfg(test)]
 mod order_tests;

@@ -5,6 +5,7 @@
 use crate::{
     cancel_order::{self, CancelOrderData},
     create_order::{self, CreateOrderData},
+    notices::{self, Changed},
     order::{Order, Refusal},
     revise_order::{self, ReviseOrderData},
     store,
@@ -92,7 +93,8 @@ async fn change(
     };
     match act(&mut order, work.now) {
         Ok(event) if store::update(work, &order, event).await? => {
-            Ok(Reply::done(event.kind(), &json!({ "version": order.version })))
+            notices::tell_of_refusal(work, &order, event)?;
+            Ok(Reply::done(event.kind(), &Changed::of(&order)))
         }
         Ok(_) => Err(HandlerError::Transient("the order changed meanwhile".to_owned())),
         Err(refusal) => Ok(Reply::refused("OrderNotChanged", &json!({ "reason": refusal.to_string() }))),

@@ -4,12 +4,19 @@
 //! begin-revision      compensatable  local      BeginRevision      undone by UndoRevision
 //! change-reservation  pivot          customers  ChangeReservation
 //! confirm-revision    retriable      local      ConfirmRevision
+//! notify-customer     retriable      told to notifications  NotifyCustomer
 //! ```
 
-use crate::create_order::reason_of;
+use crate::{
+    create_order::reason_of,
+    notices::{Changed, notify},
+};
 use serde::{Deserialize, Serialize};
-use tramline_contract::{CustomerId, Money, OrderId, RejectionReason};
-use tramline_messages::{channels::CUSTOMER_COMMANDS, customers::ChangeReservation};
+use tramline_contract::{CustomerId, MailAbout, Money, OrderId, RejectionReason};
+use tramline_messages::{
+    channels::{CUSTOMER_COMMANDS, NOTIFICATION_COMMANDS},
+    customers::ChangeReservation,
+};
 use tramline_messaging::Record;
 use tramline_sagas::{Command, Definition, define, step};
 
@@ -29,6 +36,9 @@ pub struct ReviseOrderData {
     /// Learnt from the customers service when it refuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refusal: Option<RejectionReason>,
+    /// Learnt from the step before the last: the order since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Changed>,
 }
 
 /// The steps.
@@ -37,7 +47,8 @@ pub fn definition() -> Definition<ReviseOrderData> {
     define(REVISE_ORDER)
         .compensatable(step("begin-revision").locally().does(begin).undone_by(undo))
         .pivot(step("change-reservation").at(CUSTOMER_COMMANDS).does(change).learns(refusal))
-        .retriable(step("confirm-revision").locally().does(confirm))
+        .retriable(step("confirm-revision").locally().does(confirm).learns(learn))
+        .retriable(step("notify-customer").tells(NOTIFICATION_COMMANDS).does(tell))
         .build()
 }
 
@@ -68,4 +79,12 @@ fn change(data: &ReviseOrderData) -> Command {
 
 fn refusal(data: &mut ReviseOrderData, reply: &Record) {
     data.refusal = reason_of(reply);
+}
+
+fn learn(data: &mut ReviseOrderData, reply: &Record) {
+    data.changed = Changed::read(reply);
+}
+
+fn tell(data: &ReviseOrderData) -> Command {
+    notify(data.order_id, data.customer_id, MailAbout::Revised, data.changed)
 }

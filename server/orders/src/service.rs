@@ -170,7 +170,8 @@ async fn place(
 ) -> Result<Placing, HandlerError> {
     let NewOrder { id, customer_id, total, coordination } = order;
     let saga_id = work.new_id();
-    let data = CreateOrderData { order_id: id, customer_id, total, coordination, rejection_reason: None };
+    let data =
+        CreateOrderData { order_id: id, customer_id, total, coordination, rejection_reason: None, changed: None };
     orchestrator.start(work, saga_id, id.0, data).await?;
     Ok(accepted(id, saga_id))
 }

@@ -4,6 +4,7 @@
 //! it says so. What must be true of one service's database, that service's crate says; here they are put side by side.
 
 mod compare;
+mod mails;
 
 use crate::{
     cli::StoreFlags,
@@ -15,8 +16,8 @@ use clap::Args;
 use std::time::Duration;
 use tramline_db::{Address, Db, DbError};
 use tramline_messages::{
-    channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
-    services::{CUSTOMERS, HISTORY, ORDERS, SEARCH},
+    channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, NOTIFICATION_COMMANDS, ORDER_EVENTS, ORDER_REPLIES},
+    services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS, SEARCH},
 };
 use tramline_messaging::{
     Parked,
@@ -25,9 +26,15 @@ use tramline_messaging::{
 use tramline_order_history::{RedisView, SEARCH_GROUP, Search, SqlView, ViewStore, read_offsets, read_view};
 
 /// Who reads what: as the parts list connects them.
-const READINGS: [Reading; 6] = [
+const READINGS: [Reading; 7] = [
     Reading { reader: CUSTOMERS, group: tramline_customers::GROUP, source: ORDERS, channel: CUSTOMER_COMMANDS },
     Reading { reader: ORDERS, group: tramline_orders::GROUP, source: CUSTOMERS, channel: ORDER_REPLIES },
+    Reading {
+        reader: NOTIFICATIONS,
+        group: tramline_notifications::GROUP,
+        source: ORDERS,
+        channel: NOTIFICATION_COMMANDS,
+    },
     Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: CUSTOMERS, channel: CUSTOMER_EVENTS },
     Reading { reader: HISTORY, group: tramline_order_history::GROUP, source: ORDERS, channel: ORDER_EVENTS },
     Reading { reader: SEARCH, group: SEARCH_GROUP, source: CUSTOMERS, channel: CUSTOMER_EVENTS },
@@ -99,7 +106,7 @@ async fn view(stores: &Stores, databases: &Databases) -> anyhow::Result<ViewStor
 }
 
 async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Section>> {
-    let Databases { customers, orders, .. } = databases;
+    let Databases { customers, orders, notifications, .. } = databases;
     // The views first: what they show, the services must have said before.
     let (view_customers, view_orders) = read_view(view).await?;
     let hits = match &databases.search {
@@ -108,6 +115,8 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
     };
     let (truth, order_faults) = tramline_orders::invariants::read(orders).await?;
     let (accounts, account_faults) = tramline_customers::invariants::replay(customers).await?;
+    // Mails after orders: of what an order is by now, they may only know more.
+    let (told, mail_faults) = tramline_notifications::invariants::read(notifications).await?;
     let counted = compare::count_orders(&truth);
     Ok(vec![
         Section { name: "credit accounts replayed", count: accounts.len(), wrong: account_faults },
@@ -128,6 +137,8 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
             count: hits.as_ref().map_or(0, Vec::len),
             wrong: hits.map_or_else(Vec::new, |hits| compare::search(&truth, &accounts, &hits)),
         },
+        Section { name: "mails", count: told.values().map(Vec::len).sum(), wrong: mail_faults },
+        Section { name: "orders against mails", count: truth.len(), wrong: mails::against_orders(&truth, &told) },
         streams(databases, view).await?,
         parked(databases).await?,
     ])
@@ -135,7 +146,7 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
 
 /// Every message was numbered without a gap and handled by every group.
 async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Section> {
-    let Databases { customers, orders, .. } = databases;
+    let Databases { customers, orders, notifications, .. } = databases;
     let (mut heads, mut wrong) = (Heads::new(), Vec::new());
     for (db, source) in [(customers, CUSTOMERS), (orders, ORDERS)] {
         let (own, faults) = outbox(db, source).await?;
@@ -150,6 +161,7 @@ async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Sect
                 Some(search) => offsets(search, reading).await?,
                 None => continue,
             },
+            NOTIFICATIONS => offsets(notifications, reading).await?,
             _ => read_offsets(view, reading).await?,
         };
         wrong.extend(behind(reading, &handled, &heads));

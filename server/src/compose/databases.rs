@@ -3,7 +3,7 @@
 use crate::config::{Config, Role, Stores};
 use std::sync::Arc;
 use tramline_db::{Address, Db, Durability, Migration, SystemClock, SystemIds};
-use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS, SEARCH};
+use tramline_messages::services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS, SEARCH};
 
 /// What commands beside a server read: every database.
 pub(crate) struct Databases {
@@ -12,6 +12,7 @@ pub(crate) struct Databases {
     pub(crate) history: Db,
     /// A desk of an older version has none yet, and who only looks makes none.
     pub(crate) search: Option<Db>,
+    pub(crate) notifications: Db,
 }
 
 impl Databases {
@@ -25,11 +26,13 @@ impl Databases {
             orders: orders(stores).await?,
             history: history(stores).await?,
             search: if is_there { Some(search(stores).await?) } else { None },
+            notifications: notifications(stores).await?,
         })
     }
 
     pub(crate) fn all(&self) -> Vec<&Db> {
-        [&self.customers, &self.orders, &self.history].into_iter().chain(&self.search).collect()
+        let Self { customers, orders, history, notifications, search } = self;
+        [customers, orders, history, notifications].into_iter().chain(search).collect()
     }
 }
 
@@ -40,6 +43,7 @@ pub(crate) struct OwnDatabases {
     pub(crate) orders: Option<Db>,
     pub(crate) history: Option<Db>,
     pub(crate) search: Option<Db>,
+    pub(crate) notifications: Option<Db>,
 }
 
 impl OwnDatabases {
@@ -53,6 +57,7 @@ impl OwnDatabases {
                     own.history = Some(history(&config.stores).await?);
                     own.search = Some(search(&config.stores).await?);
                 }
+                Role::Notifications => own.notifications = Some(notifications(&config.stores).await?),
                 Role::Gateway => {}
             }
         }
@@ -60,7 +65,8 @@ impl OwnDatabases {
     }
 
     pub(crate) fn all(&self) -> Vec<Db> {
-        [&self.customers, &self.orders, &self.history, &self.search].into_iter().flatten().cloned().collect()
+        let Self { customers, orders, history, search, notifications } = self;
+        [customers, orders, history, search, notifications].into_iter().flatten().cloned().collect()
     }
 }
 
@@ -81,6 +87,11 @@ async fn history(stores: &Stores) -> anyhow::Result<Db> {
 async fn search(stores: &Stores) -> anyhow::Result<Db> {
     let migrations = tramline_order_history::search_migrations(&stores.search);
     open(SEARCH, &stores.search, Durability::Process, migrations).await
+}
+
+async fn notifications(stores: &Stores) -> anyhow::Result<Db> {
+    // A mail that was forgotten is sent again.
+    open(NOTIFICATIONS, &stores.notifications, Durability::Full, tramline_notifications::migrations()).await
 }
 
 async fn open(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tramline_db::{Clock as _, SystemClock};
 use tramline_gateway::{PrometheusHandle, Services, metrics_text};
 use tramline_http::{Caller, InternalSecret, ServiceClient, Signer, WallClock, internal, internal_process};
-use tramline_messages::services::{CUSTOMERS, HISTORY, ORDERS};
+use tramline_messages::services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS};
 
 /// The HTTP interfaces of the services that run in this process.
 #[derive(Clone, Default)]
@@ -15,11 +15,17 @@ pub(super) struct Interfaces {
     pub(super) customers: Option<Router>,
     pub(super) orders: Option<Router>,
     pub(super) history: Option<Router>,
+    pub(super) notifications: Option<Router>,
 }
 
 impl Interfaces {
     fn named(&self) -> Vec<(&'static str, Router)> {
-        let all = [(CUSTOMERS, &self.customers), (ORDERS, &self.orders), (HISTORY, &self.history)];
+        let all = [
+            (CUSTOMERS, &self.customers),
+            (ORDERS, &self.orders),
+            (HISTORY, &self.history),
+            (NOTIFICATIONS, &self.notifications),
+        ];
         all.into_iter().filter_map(|(name, router)| Some((name, router.clone()?))).collect()
     }
 
@@ -54,6 +60,7 @@ impl Interfaces {
             customers: client(CUSTOMERS, self.customers, &config.peers.customers)?,
             orders: client(ORDERS, self.orders, &config.peers.orders)?,
             history: client(HISTORY, self.history, &config.peers.history)?,
+            notifications: client(NOTIFICATIONS, self.notifications, &config.peers.notifications)?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod databases;
 mod interfaces;
+mod mails;
 mod workers;
 
 pub(crate) use databases::Databases;
@@ -57,7 +58,7 @@ impl Desk {
             None => None,
         };
         let workers = Workers::new(broker(redis.as_ref(), &own).await?, sharing, config.relay);
-        let interfaces = services(own, redis, &workers, stop_gateway.clone()).await?;
+        let interfaces = services(own, redis, config, &workers, stop_gateway.clone()).await?;
         let counted = databases.clone();
         workers.spawn(|stop| Box::pin(count_statements(counted, stop)));
         let router = interfaces.clone();
@@ -140,6 +141,7 @@ const EVENTS: [(&str, Channel); 2] = [(CUSTOMERS, CUSTOMER_EVENTS), (ORDERS, ORD
 async fn services(
     own: OwnDatabases,
     redis: Option<Redis>,
+    config: &Config,
     workers: &Workers,
     stopping: CancellationToken,
 ) -> anyhow::Result<Interfaces> {
@@ -196,6 +198,9 @@ async fn services(
         let routes = std::mem::take(history).merge(search_routes(search));
         // It has a database of its own, and so a parking lot of its own, beside that of the service.
         *history = routes.nest("/search-lot", workers.mend(lot));
+    }
+    if let Some(database) = own.notifications {
+        interfaces.notifications = Some(mails::notifications(database, config, workers).await?);
     }
     Ok(interfaces)
 }

@@ -40,6 +40,11 @@ impl Workers {
         }
     }
 
+    /// Whether other processes work on the same databases.
+    pub(crate) const fn sharing(&self) -> &Sharing {
+        &self.sharing
+    }
+
     /// Publishes a service's outbox.
     pub(crate) async fn relay(&self, messaging: &Messaging) -> Result<(), DbError> {
         if self.relay == RelayKind::Wal {

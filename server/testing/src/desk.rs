@@ -16,12 +16,13 @@ pub const REDIS: &str = "TRAMLINE_TEST_REDIS";
 pub const RELAY: &str = "TRAMLINE_TEST_RELAY";
 
 /// Every setting of the program that somebody who runs tests may have set for something else.
-pub const SETTINGS: [&str; 18] = [
+pub const SETTINGS: [&str; 23] = [
     "TRAMLINE_DATA",
     "TRAMLINE_DATABASE",
     "TRAMLINE_CUSTOMERS_DATABASE",
     "TRAMLINE_ORDERS_DATABASE",
     "TRAMLINE_HISTORY_DATABASE",
+    "TRAMLINE_NOTIFICATIONS_DATABASE",
     "TRAMLINE_REDIS",
     "TRAMLINE_REDIS_PREFIX",
     "TRAMLINE_RELAY",
@@ -29,6 +30,10 @@ pub const SETTINGS: [&str; 18] = [
     "TRAMLINE_CUSTOMERS_URL",
     "TRAMLINE_ORDERS_URL",
     "TRAMLINE_HISTORY_URL",
+    "TRAMLINE_NOTIFICATIONS_URL",
+    "TRAMLINE_MAIL",
+    "TRAMLINE_MAIL_FROM",
+    "TRAMLINE_MAIL_TO",
     "TRAMLINE_INTERNAL_SECRET",
     "TRAMLINE_LISTEN",
     "TRAMLINE_AUTH",
@@ -96,7 +101,8 @@ impl DeskStores {
     pub fn copy_to(&self, folder: &Path) -> Self {
         std::fs::create_dir_all(folder).expect("it is made");
         for entry in std::fs::read_dir(&self.folder).expect("it reads").map(|entry| entry.expect("it reads")) {
-            if entry.file_name() != ADDRESS_FILE {
+            // Folders hold no database.
+            if entry.file_name() != ADDRESS_FILE && entry.file_type().expect("it reads").is_file() {
                 std::fs::copy(entry.path(), folder.join(entry.file_name())).expect("it is copied");
             }
         }

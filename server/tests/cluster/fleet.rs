@@ -77,7 +77,7 @@ impl Fleet {
         let database = postgres.database();
         let folder = tempfile::tempdir().expect("a temporary folder");
         let file = ProcessFile::read();
-        let known = placeholders(&file, &database, &redis);
+        let known = placeholders(&file, &database, &redis, folder.path());
         let instances = file.processes().iter().map(|planned| {
             let log = folder.path().join(format!("{}.log", planned.name));
             Instance::new(planned, &known, file.settings(planned, &known), log, relay)
@@ -239,7 +239,7 @@ fn program() -> std::ffi::OsString {
     std::env::var_os("TRAMLINE_BIN").unwrap_or_else(|| Path::new(env!("CARGO_BIN_EXE_tramline")).into())
 }
 
-fn placeholders(file: &ProcessFile, database: &str, redis: &PrivateRedis) -> BTreeMap<String, String> {
+fn placeholders(file: &ProcessFile, database: &str, redis: &PrivateRedis, folder: &Path) -> BTreeMap<String, String> {
     let mut known: BTreeMap<_, _> =
         file.processes().iter().map(|process| (process.name.clone(), format!("127.0.0.1:{}", free_port()))).collect();
     for (name, value) in [
@@ -247,6 +247,7 @@ fn placeholders(file: &ProcessFile, database: &str, redis: &PrivateRedis) -> BTr
         ("REDIS", redis.url()),
         ("SECRET", "a secret that only this test knows".to_owned()),
         ("RELAY", RelayKind::Polling.name().to_owned()),
+        ("MAIL", format!("files:{}", folder.join("mail").display())),
     ] {
         known.insert(name.to_owned(), value);
     }

@@ -12,7 +12,7 @@ mod processes;
 mod socket;
 mod zombies;
 
-/// One desk at a time: eight processes and two servers are enough for a machine.
+/// One desk at a time: ten processes and two servers are enough for a machine.
 async fn turn() -> tokio::sync::MutexGuard<'static, ()> {
     static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
     TURN.lock().await

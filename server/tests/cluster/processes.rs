@@ -55,13 +55,13 @@ fn filled(text: &str, known: &BTreeMap<String, String>) -> String {
 #[test]
 fn the_file_names_two_processes_of_each_role_and_only_settings_that_exist() {
     let file = ProcessFile::read();
-    for role in ["customers", "orders", "history", "gateway"] {
+    for role in ["customers", "orders", "history", "notifications", "gateway"] {
         assert_eq!(file.processes().iter().filter(|process| process.role == role).count(), 2, "{role}");
     }
     let mut known: BTreeMap<_, _> = file.processes().iter().map(|p| (p.name.clone(), p.listen.clone())).collect();
     let addresses: std::collections::BTreeSet<_> = known.values().cloned().collect();
     assert_eq!(addresses.len(), file.processes().len(), "no two listen on the same address");
-    for name in ["DATABASE", "REDIS", "SECRET", "RELAY"] {
+    for name in ["DATABASE", "REDIS", "SECRET", "RELAY", "MAIL"] {
         known.insert(name.to_owned(), name.to_lowercase());
     }
     for process in file.processes() {

@@ -33,6 +33,7 @@ async fn a_saga_that_completed_shows_its_steps_and_messages_in_causal_order() {
             ("create-order", StepCategory::Compensatable, "DONE"),
             ("reserve-credit", StepCategory::Pivot, "DONE"),
             ("approve-order", StepCategory::Retriable, "DONE"),
+            ("notify-customer", StepCategory::Retriable, "DONE"),
         ]
     );
     let said = said(&saga);
@@ -50,7 +51,7 @@ async fn a_saga_that_was_refused_shows_what_it_undid() {
     let saga = detail(&desk, json!(order)).await;
     assert_eq!(saga.saga.state, SagaState::RolledBack);
     let states: Vec<_> = saga.steps.iter().map(|step| step.state.as_str()).collect();
-    assert_eq!(states, ["COMPENSATED", "REFUSED", "WAITING"]);
+    assert_eq!(states, ["COMPENSATED", "REFUSED", "WAITING", "WAITING"]);
 }
 
 #[tokio::test]

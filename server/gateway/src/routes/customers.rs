@@ -131,7 +131,7 @@ pub(crate) async fn list_orders_of_customer(
         _ => Err("must be \"view\" or \"composition\"".to_owned()),
     });
     query.finish()?;
-    let Services { customers, orders, history } = &app.services;
+    let Services { customers, orders, history, .. } = &app.services;
     if composed == Some(true) {
         let composed = composition::customer_with_orders(customers, orders, id, trace).await?;
         return Ok(Json(composed).into_response());

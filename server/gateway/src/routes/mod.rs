@@ -2,6 +2,7 @@
 
 mod customers;
 mod live;
+mod mails;
 pub(crate) mod operations;
 mod orders;
 mod parked;
@@ -10,6 +11,7 @@ mod search;
 
 pub(crate) use customers::*;
 pub(crate) use live::*;
+pub(crate) use mails::*;
 pub(crate) use operations::*;
 pub(crate) use orders::*;
 pub(crate) use parked::*;
@@ -53,6 +55,9 @@ pub(crate) fn api() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
         ("/api/operations/parked/{service}/{group}/{id}/retry", post(retry_parked)),
         ("/api/operations/parked/{service}/{group}/{id}/skip", post(skip_parked)),
         ("/api/operations/audit", get(list_audit)),
+        ("/api/operations/mails", get(list_mails)),
+        ("/api/operations/mails/{id}", get(show_mail)),
+        ("/api/operations/mails/{id}/retry", post(retry_mail)),
         ("/api/live", get(open_socket)),
         ("/api/openapi.json", get(openapi::show_document)),
         ("/healthz", get(health)),

@@ -4,7 +4,7 @@ use crate::{App, metrics};
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
@@ -26,7 +26,7 @@ pub(crate) struct Health {
 /// `GET /readyz`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Readiness {
-    /// Whether every dependency is ready and the process is not stopping.
+    /// Whether every dependency but `notifications` is ready and the process is not stopping.
     ready: bool,
     /// One entry per dependency.
     dependencies: Vec<Dependency>,
@@ -35,7 +35,7 @@ pub(crate) struct Readiness {
 /// Something that the gateway needs.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Dependency {
-    /// `customers`, `orders`, `history`, or `feed` for the socket's source.
+    /// `customers`, `orders`, `history`, `notifications`, or `feed` for the socket's source.
     name: String,
     /// Whether it can serve.
     ready: bool,
@@ -54,9 +54,11 @@ pub(crate) async fn health() -> Json<Health> {
         (status = 503, description = "Something is not ready", body = Readiness)))]
 pub(crate) async fn readiness(State(app): State<Arc<App>>) -> Response {
     let services = [&app.services.customers, &app.services.orders, &app.services.history];
-    let mut dependencies = join_all(services.map(ask)).await;
+    let (mut dependencies, mails) = join(join_all(services.map(ask)), ask(&app.services.notifications)).await;
     dependencies.push(Dependency { name: "feed".to_owned(), ready: app.hub.is_open() });
     let ready = dependencies.iter().all(|dependency| dependency.ready) && !app.shutdown.is_cancelled();
+    // Shown, and no reason to send anybody away: without it mails wait in the outbox, and everything else goes on.
+    dependencies.push(mails);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Readiness { ready, dependencies })).into_response()
 }

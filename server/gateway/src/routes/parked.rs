@@ -170,10 +170,11 @@ pub(crate) async fn skip_parked(
 }
 
 /// The parking lots: one in each database that messages have effects in.
-fn lots(app: &App) -> [Lot<'_>; 4] {
+fn lots(app: &App) -> [Lot<'_>; 5] {
     let of = |service, at| Lot { name: ServiceClient::name(service), service, at };
-    let Services { customers, orders, history, .. } = &app.services;
-    [of(customers, ""), of(orders, ""), of(history, ""), Lot { name: SEARCH, ..of(history, "/search-lot") }]
+    let Services { customers, orders, history, notifications } = &app.services;
+    let search = Lot { name: SEARCH, ..of(history, "/search-lot") };
+    [of(customers, ""), of(orders, ""), of(history, ""), search, of(notifications, "")]
 }
 
 /// Asks the service of the path. An address that names nothing is answered as one whose message is gone.

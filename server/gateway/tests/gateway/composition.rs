@@ -88,6 +88,7 @@ async fn gateway(customers: Option<Router>, orders: Option<Router>) -> TestGatew
         customers: remote("customers", customers).await,
         orders: remote("orders", orders).await,
         history: ServiceClient::in_process("history", stub.router()),
+        notifications: ServiceClient::in_process("notifications", stub.router()),
     };
     TestGateway::before(services, stub, Limits::default(), Pace::default(), None).await
 }

@@ -126,7 +126,7 @@ async fn an_operator_sees_life_readiness_and_numbers() {
     };
     let ready = tokio::time::timeout(DEADLINE, ready).await.expect("it is ready soon");
     let entry = |name: &str| json!({"name": name, "ready": true});
-    let all = ["customers", "orders", "history", "feed"].map(entry);
+    let all = ["customers", "orders", "history", "feed", "notifications"].map(entry);
     assert_eq!(ready, json!({"ready": true, "dependencies": all}));
     let numbers = gateway.get("/metrics").await;
     assert!(numbers.headers["content-type"].starts_with("text/plain"));

@@ -53,8 +53,12 @@ impl TestGateway {
     async fn launch(stub: Stub, limits: Limits, pace: Pace, metrics: Option<PrometheusHandle>) -> Self {
         let stub = Arc::new(stub);
         let client = |name: &str| ServiceClient::in_process(name, stub.router());
-        let services =
-            Services { customers: client("customers"), orders: client("orders"), history: client("history") };
+        let services = Services {
+            customers: client("customers"),
+            orders: client("orders"),
+            history: client("history"),
+            notifications: client("notifications"),
+        };
         Self::before(services, stub, limits, pace, metrics).await
     }
 
@@ -196,7 +200,9 @@ impl Stub {
             .route("/customers/{id}", stale)
             .route("/customers/{id}/orders", echo.clone())
             .route("/orders/{id}", get(buggy))
-            .route("/sagas", echo)
+            .route("/sagas", echo.clone())
+            .route("/mails", echo)
+            .route("/mails/{id}/retry", post(command))
             .route("/sagas/{id}", nothing)
             .route("/ready", get(async || StatusCode::OK))
             .route("/feed", get(feed))

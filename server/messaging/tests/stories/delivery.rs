@@ -1,9 +1,12 @@
 //! From an outbox over the broker to a consumer: nothing lost, nothing twice, in order per key.
 
 use crate::support::{GROUP, Life, Shop, arrivals, arrived, embedded, open, send};
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tramline_db::sql;
-use tramline_messaging::{HandlerError, Messaging, Parked};
+use tramline_messaging::{HandlerError, Messaging, Parked, Sharing};
 
 async fn start(depot: &Messaging, shop: &Messaging, handler: Arc<Shop>) -> Life {
     Life::start(embedded(depot).await, depot, shop, handler).await
@@ -114,4 +117,23 @@ async fn a_unit_of_work_that_fails_sends_nothing_and_leaves_no_gap() {
         depot.db().all(sql("select seq, payload from outbox order by seq")).await.expect("it reads");
     let expected: Vec<(i64, String)> = (0..4).map(|number| (number + 1, number.to_string())).collect();
     assert_eq!(rows, expected);
+}
+
+#[tokio::test]
+async fn a_consumer_that_rests_takes_what_has_gathered_in_few_transactions() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (depot, shop) = (open("depot", folder.path()).await, open("shop", folder.path()).await);
+    let (rest, broker) = (Duration::from_millis(500), embedded(&depot).await);
+    let life = Life::resting(rest, &Sharing::Alone, broker, &depot, &shop, Arc::default()).await;
+    send(&depot, 1, 0..1).await;
+    arrived(&shop, 1).await;
+    let before = shop.db().counters().commits();
+    for number in 1..=60 {
+        send(&depot, 1, number..number + 1).await;
+    }
+    arrived(&shop, 61).await;
+    let transactions = shop.db().counters().commits() - before;
+    assert!(transactions < 20, "{transactions} transactions for 60 parcels");
+    life.stop().await;
+    assert_eq!(arrivals(&shop, 1).await, (0..=60).collect::<Vec<_>>());
 }

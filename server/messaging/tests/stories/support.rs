@@ -125,6 +125,18 @@ impl Life {
         shop: &Messaging,
         handler: Arc<Shop>,
     ) -> Self {
+        Self::resting(Duration::ZERO, sharing, broker, depot, shop, handler).await
+    }
+
+    /// A life whose consumer lets parcels gather for so long.
+    pub async fn resting(
+        rest: Duration,
+        sharing: &Sharing,
+        broker: Arc<dyn Broker>,
+        depot: &Messaging,
+        shop: &Messaging,
+        handler: Arc<Shop>,
+    ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut owned = Vec::new();
         for (db, task) in [(depot.db(), "relay"), (shop.db(), GROUP)] {
@@ -137,7 +149,7 @@ impl Life {
         let relay = Relay::new(depot.clone(), Arc::clone(&broker), owned.pop().expect("two were joined"));
         tasks.spawn(relay.run(stop.clone()));
         let effects = Transactional::new(GROUP, shop.clone(), handler);
-        let consumer = Consumer::new(GROUP, broker, &[(DEPOT, PARCELS)], consumer, effects);
+        let consumer = Consumer::new(GROUP, broker, &[(DEPOT, PARCELS)], consumer, effects).resting(rest);
         tasks.spawn(consumer.run(stop.clone()));
         Self { tasks, stop }
     }
