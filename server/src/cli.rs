@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Parked(crate::parked::ParkedFlags),
     /// Look at sagas that are overdue or stuck, and have them tried again.
     Sagas(crate::sagas::SagaFlags),
+    /// Build a view anew beside the one that is read, and put it in its place; a server may be at work meanwhile
+    RebuildView(crate::rebuild::RebuildFlags),
     /// Drive a running server and measure what a saga costs.
     Bench(crate::bench::BenchFlags),
 }

@@ -9,6 +9,7 @@ mod import;
 mod lock;
 mod logging;
 mod parked;
+mod rebuild;
 mod sagas;
 mod serve;
 
@@ -24,6 +25,7 @@ async fn main() -> ExitCode {
         Command::Check(flags) => check::run(flags).await,
         Command::Parked(flags) => parked::run(flags).await,
         Command::Sagas(flags) => sagas::run(flags).await,
+        Command::RebuildView(flags) => rebuild::run(flags).await,
         Command::Bench(flags) => bench::run(flags).await,
     };
     match outcome {

@@ -10,6 +10,7 @@ mod bodies;
 mod commands;
 mod credit;
 mod event;
+mod export;
 pub mod invariants;
 mod ledger;
 mod operations;

@@ -48,13 +48,7 @@ pub(crate) fn publish(
         aggregate_version: Some(version),
         ..Headers::default()
     };
-    let after = CustomerSnapshot {
-        name: after.name.clone(),
-        credit_limit: after.credit_limit,
-        reserved: after.reserved,
-        paid: after.paid,
-        created_at_micros: after.created_at_micros,
-    };
+    let after = snapshot(after);
     let payload = serde_json::to_string(&CustomerChanged { event, after })
         .map_err(|error| DbError::corrupt("an event", error))?;
     work.send(CUSTOMER_EVENTS, id.0, headers, payload);
@@ -78,5 +72,16 @@ fn told(event: &AccountEvent) -> CustomerEvent {
         AccountEvent::PaymentRecorded { payment_id, amount, .. } => {
             CustomerEvent::PaymentRecorded { payment_id, amount }
         }
+    }
+}
+
+/// An account as events carry it.
+pub(crate) fn snapshot(account: &Account) -> CustomerSnapshot {
+    CustomerSnapshot {
+        name: account.name.clone(),
+        credit_limit: account.credit_limit,
+        reserved: account.reserved,
+        paid: account.paid,
+        created_at_micros: account.created_at_micros,
     }
 }

@@ -1,6 +1,7 @@
 //! The service over HTTP.
 
 use crate::{
+    export,
     ledger::Payment,
     operations::Operation,
     service::{Creation, Customers},
@@ -22,13 +23,15 @@ use tramline_messaging::HandlerError;
 use uuid::Uuid;
 
 /// `POST /customers`, `POST /customers/{id}/credit-limit`, `POST /customers/{id}/payments`, `GET /customers/{id}`,
-/// `GET /ready`.
+/// `GET /export`, `GET /export/position`, `GET /ready`.
 pub fn routes(customers: Customers) -> Router {
     Router::new()
         .route("/customers", post(create))
         .route("/customers/{id}/credit-limit", post(set_credit_limit))
         .route("/customers/{id}/payments", post(record_payment))
         .route("/customers/{id}", get(show))
+        .route("/export", get(export::export))
+        .route("/export/position", get(export::position))
         .route("/ready", get(ready))
         .with_state(customers)
 }
@@ -99,7 +102,7 @@ async fn show(
     account.map(Json).ok_or_else(|| Problem::not_found("customer").into())
 }
 
-fn db_failed(error: DbError) -> ApiError {
+pub(crate) fn db_failed(error: DbError) -> ApiError {
     failed(error.into())
 }
 

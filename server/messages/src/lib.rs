@@ -5,6 +5,7 @@
 //! to: an old message must read for ever. It must not know how any service stores or decides.
 
 pub mod customers;
+pub mod export;
 pub mod feed;
 pub mod mending;
 pub mod notifications;

@@ -12,6 +12,7 @@ mod document;
 mod feed;
 mod projection;
 mod projector;
+mod rebuild;
 mod routes;
 mod schema;
 mod search;
@@ -21,9 +22,10 @@ mod view;
 pub use bodies::EventBodies;
 pub use projection::{Changes, project};
 pub use projector::{Projector, Told};
+pub use rebuild::{ViewRebuild, sweep_search, sweep_view};
 pub use routes::routes;
 pub use schema::migrations;
-pub use search::{SEARCH_GROUP, Search, SearchProjector, SearchRebuild, search_migrations, search_routes};
+pub use search::{SEARCH_GROUP, Search, SearchProjector, search_migrations, search_routes};
 pub use store::{
     RedisView, SqlView, Swap, ViewCustomer, ViewError, ViewOrder, ViewStore, read_offsets, read_view,
     redis::{Rebuild, RedisProjector},

@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 use tramline_contract::{CustomerId, OrderId};
 use tramline_messages::{
     customers::{CustomerChanged, CustomerSnapshot},
+    export::Exported,
     orders::{OrderChanged, OrderSnapshot},
 };
 use tramline_messaging::{HandlerError, Record};
@@ -72,5 +73,21 @@ fn read<T: serde::de::DeserializeOwned>(record: &Record) -> Result<T, HandlerErr
 fn keep_newer<K: std::hash::Hash + Eq, S>(newest: &mut HashMap<K, (i64, S)>, id: K, version: i64, state: S) {
     if newest.get(&id).is_none_or(|(known, _)| *known < version) {
         newest.insert(id, (version, state));
+    }
+}
+
+impl Changes {
+    /// Customers as their service exports them.
+    #[must_use]
+    pub fn of_customers(items: Vec<Exported<CustomerSnapshot>>) -> Self {
+        let customers = items.into_iter().map(|item| (CustomerId(item.id), (item.version, item.after))).collect();
+        Self { customers, orders: HashMap::new() }
+    }
+
+    /// Orders as their service exports them.
+    #[must_use]
+    pub fn of_orders(items: Vec<Exported<OrderSnapshot>>) -> Self {
+        let orders = items.into_iter().map(|item| (OrderId(item.id), (item.version, item.after))).collect();
+        Self { customers: HashMap::new(), orders }
     }
 }

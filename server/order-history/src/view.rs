@@ -5,6 +5,7 @@ use crate::{
     cursor::Place,
     feed::Feed,
     projector::Projector,
+    rebuild::sweep_view,
     store::{
         OrderFilter, RedisView, SqlView, ViewError, ViewStore,
         redis::{RedisProjector, follow, home},
@@ -23,6 +24,10 @@ use uuid::Uuid;
 const MIN_VERSION_WAIT: Duration = Duration::from_millis(500);
 /// Orders in a customer's history.
 const CUSTOMER_ORDERS_MAX: usize = 100;
+/// How long clients go on with the feed of a generation of tables that was replaced: it tells nothing wrong meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Looks between two sweeps.
+const SWEEP_LOOKS: u64 = 60;
 
 /// The view. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +37,8 @@ pub struct History {
     feed: Arc<Feed>,
     /// Names the database of the leases to a view that lies elsewhere.
     home: Uuid,
+    /// Names this life of the feed of a view in tables.
+    epoch: Uuid,
 }
 
 /// A document and whether it is older than asked for.
@@ -48,7 +55,7 @@ impl History {
         let store = ViewStore::Sql(SqlView::new(messaging.db().clone()));
         let feed = Feed::new();
         feed.restart(epoch.simple().to_string(), 0);
-        Self { messaging, store, feed: Arc::new(feed), home: Uuid::nil() }
+        Self { messaging, store, feed: Arc::new(feed), home: Uuid::nil(), epoch }
     }
 
     /// The view in Redis, shared by any number of processes. Leases and parked messages stay in the database.
@@ -58,7 +65,7 @@ impl History {
     pub async fn in_redis(messaging: Messaging, redis: Redis) -> Result<Self, DbError> {
         let home = home(messaging.db()).await?;
         let store = ViewStore::Redis(RedisView::new(redis));
-        Ok(Self { messaging, store, feed: Arc::new(Feed::followed()), home })
+        Ok(Self { messaging, store, feed: Arc::new(Feed::followed()), home, epoch: Uuid::nil() })
     }
 
     /// The database with its leases and its parked messages.
@@ -92,11 +99,36 @@ impl History {
         self.feed.close();
     }
 
-    /// Keeps the feed of this process up to date with a view that others change too. To be run until it ends, which it does
-    /// at once when nobody else can change the view.
+    /// Keeps the feed of this process up to date with what others do to the view. To be run until it ends.
     pub async fn follow(self, stop: CancellationToken) {
-        if let ViewStore::Redis(view) = self.store {
-            follow(view, &self.feed, stop).await;
+        match self.store.clone() {
+            ViewStore::Redis(view) => follow(view, &self.feed, stop).await,
+            ViewStore::Sql(view) => {
+                stop.run_until_cancelled(self.follow_generations(&view)).await;
+            }
+        }
+    }
+
+    /// Begins the feed anew when another process has put another generation in place, and clears away what is retired.
+    async fn follow_generations(&self, view: &SqlView) {
+        let mut known = None;
+        for look in 0_u64.. {
+            match view.generation().await {
+                Ok(generation) => {
+                    if known.is_some_and(|known| known != generation) {
+                        tracing::info!(generation, "another generation of the view is read");
+                        self.feed.restart(format!("{}-{generation}", self.epoch.simple()), 0);
+                    }
+                    known = Some(generation);
+                }
+                Err(error) => tracing::warn!(error = ?error, "the generation of the view could not be read"),
+            }
+            if look.is_multiple_of(SWEEP_LOOKS)
+                && let Err(error) = sweep_view(self).await
+            {
+                tracing::debug!(error = %error, "what is retired stays for now");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

@@ -9,6 +9,7 @@ mod bodies;
 mod cancel_order;
 mod changes;
 mod create_order;
+mod export;
 pub mod invariants;
 mod notices;
 mod order;

@@ -2,6 +2,7 @@
 
 use crate::{
     changes::{Change, Changing},
+    export,
     order::Refusal,
     queries, saga_routes,
     service::{NewOrder, Orders, Placing},
@@ -18,7 +19,8 @@ use tramline_http::{ApiError, JsonBody, PathId, QueryFields, TraceParent};
 use tramline_messages::parts::OrdersOfCustomer;
 use tramline_messaging::HandlerError;
 
-/// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/overdue`, `GET /sagas/{id}`, `POST /sagas/{id}/retry`, `GET /ready`.
+/// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/overdue`, `GET /sagas/{id}`, `POST /sagas/{id}/retry`,
+/// `GET /export`, `GET /export/position`, `GET /ready`.
 pub fn routes(orders: Orders) -> Router {
     Router::new()
         .route("/orders", post(place))
@@ -29,6 +31,8 @@ pub fn routes(orders: Orders) -> Router {
         .route("/sagas/overdue", get(saga_routes::overdue))
         .route("/sagas/{id}", get(saga_routes::find))
         .route("/sagas/{id}/retry", post(saga_routes::retry))
+        .route("/export", get(export::export))
+        .route("/export/position", get(export::position))
         .route("/ready", get(ready))
         .with_state(orders)
 }

@@ -2,7 +2,7 @@
 
 use crate::order::Order;
 use tramline_contract::{Coordination, CustomerId, Money, OrderId, OrderState, RejectionReason, SagaId, Version};
-use tramline_db::{DbError, Tx, UtcMicros, sql};
+use tramline_db::{Db, DbError, Tx, UtcMicros, sql};
 use tramline_messages::{
     channels::ORDER_EVENTS,
     orders::{OrderChanged, OrderEvent, OrderSnapshot},
@@ -139,7 +139,16 @@ fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Resul
         aggregate_version: Some(order.version.0),
         ..Headers::default()
     };
-    let after = OrderSnapshot {
+    let after = snapshot(order);
+    let payload =
+        serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
+    work.send(ORDER_EVENTS, order.id.0, headers, payload);
+    Ok(())
+}
+
+/// An order as events carry it.
+pub(crate) fn snapshot(order: &Order) -> OrderSnapshot {
+    OrderSnapshot {
         customer_id: order.customer_id,
         total: order.total,
         state: order.state,
@@ -149,9 +158,65 @@ fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Resul
         saga_id: order.saga_id,
         created_at_micros: order.created_at.0,
         updated_at_micros: order.updated_at.0,
-    };
-    let payload =
-        serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
-    work.send(ORDER_EVENTS, order.id.0, headers, payload);
-    Ok(())
+    }
+}
+
+tramline_db::record! {
+    struct Listed {
+        order_id: Uuid,
+        customer_id: Uuid,
+        total: i64,
+        state: String,
+        rejection_reason: Option<String>,
+        last_refusal: Option<String>,
+        coordination: String,
+        saga_id: Option<Uuid>,
+        version: i64,
+        created_at: i64,
+        updated_at: i64,
+    }
+}
+
+/// Orders in the order of their ids, after one.
+pub(crate) async fn page(db: &Db, after: Uuid, limit: i64) -> Result<Vec<Order>, DbError> {
+    let rows: Vec<Listed> = db
+        .all(
+            sql("select order_id, customer_id, total, state, rejection_reason, last_refusal, coordination, saga_id, version, created_at, updated_at \
+                 from customer_order where order_id > $1 order by order_id limit $2")
+            .bind(after)
+            .bind(limit),
+        )
+        .await?;
+    rows.into_iter().map(Listed::into_order).collect()
+}
+
+impl Listed {
+    fn into_order(self) -> Result<Order, DbError> {
+        let Self {
+            order_id,
+            customer_id,
+            total,
+            state,
+            rejection_reason,
+            last_refusal,
+            coordination,
+            saga_id,
+            version,
+            created_at,
+            updated_at,
+        } = self;
+        let row = Row {
+            customer_id,
+            total,
+            state,
+            rejection_reason,
+            last_refusal,
+            coordination,
+            saga_id,
+            version,
+            created_at,
+            updated_at,
+        };
+        row.into_order(OrderId(order_id))
+    }
 }

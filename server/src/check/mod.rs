@@ -11,10 +11,10 @@ use crate::{
     compose::{self, Databases},
     config::Stores,
 };
-use anyhow::{bail, ensure};
+use anyhow::bail;
 use clap::Args;
 use std::time::Duration;
-use tramline_db::{Address, Db, DbError};
+use tramline_db::{Db, DbError};
 use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, NOTIFICATION_COMMANDS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS, SEARCH},
@@ -89,11 +89,7 @@ pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
 
 /// Opens what is there. A check makes nothing.
 async fn open(stores: &Stores) -> anyhow::Result<Databases> {
-    for address in stores.all() {
-        if let Address::Sqlite(file) = address {
-            ensure!(file.is_file(), "there is no {}; name the folder of the databases with --data", file.display());
-        }
-    }
+    compose::must_be_there(stores)?;
     Databases::open(stores).await
 }
 

@@ -70,6 +70,20 @@ impl OwnDatabases {
     }
 }
 
+/// A command beside a server makes no databases.
+pub(crate) fn must_be_there(stores: &Stores) -> anyhow::Result<()> {
+    for address in stores.all() {
+        if let Address::Sqlite(file) = address {
+            anyhow::ensure!(
+                file.is_file(),
+                "there is no {}; name the folder of the databases with --data",
+                file.display()
+            );
+        }
+    }
+    Ok(())
+}
+
 async fn customers(stores: &Stores) -> anyhow::Result<Db> {
     open(CUSTOMERS, &stores.customers, Durability::Full, tramline_customers::migrations()).await
 }

@@ -5,7 +5,7 @@ mod interfaces;
 mod mails;
 mod workers;
 
-pub(crate) use databases::Databases;
+pub(crate) use databases::{Databases, must_be_there};
 
 use crate::config::{Config, RedisAddress, Role};
 use anyhow::{Context as _, bail};
@@ -192,7 +192,7 @@ async fn services(
     if let (Some(database), Some(history)) = (own.search, &mut interfaces.history) {
         let search = Search::new(Messaging::open(database).await?);
         let messaging = search.messaging().clone();
-        let effects = || Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector::new()));
+        let effects = || Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector));
         workers.consume_resting(SEARCH_GROUP, messaging.db(), &EVENTS, effects()).await?;
         let lot = ParkingLot::new(messaging.clone()).group(SEARCH_GROUP, EventBodies, effects());
         let routes = std::mem::take(history).merge(search_routes(search));

@@ -4,7 +4,7 @@
 //! resumed by running it again, and a second run changes nothing.
 
 mod ids;
-mod progress;
+pub(crate) mod progress;
 mod rows;
 #[cfg(test)]
 mod rows_tests;

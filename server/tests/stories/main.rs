@@ -11,6 +11,7 @@ mod life;
 mod lists;
 mod once;
 mod parked;
+mod rebuild;
 mod saga_repair;
 mod sagas;
 mod search;

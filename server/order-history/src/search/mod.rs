@@ -5,13 +5,12 @@
 
 mod projector;
 mod queries;
-mod rebuild;
 mod routes;
 mod schema;
 mod words;
 
 pub use projector::SearchProjector;
-pub use rebuild::SearchRebuild;
+pub(crate) use projector::apply;
 pub use routes::search_routes;
 pub use schema::search_migrations;
 

@@ -17,29 +17,9 @@ use uuid::Uuid;
 pub(super) const CUSTOMER: &str = "customer";
 pub(super) const ORDER: &str = "order";
 
-/// Applies events to the search view.
+/// Applies events to the generation of the search view that is read.
 #[derive(Clone, Copy, Debug)]
-pub struct SearchProjector {
-    target: Target,
-}
-
-impl SearchProjector {
-    /// Writes the generation that is read.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { target: Target::Current }
-    }
-
-    pub(super) const fn building(generation: i64) -> Self {
-        Self { target: Target::Building(generation) }
-    }
-}
-
-impl Default for SearchProjector {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+pub struct SearchProjector;
 
 impl Handler for SearchProjector {
     type Effect = ();
@@ -49,7 +29,7 @@ impl Handler for SearchProjector {
         work: &'a mut UnitOfWork<'_>,
         batch: &'a [Arc<Record>],
     ) -> BoxFuture<'a, Result<(), HandlerError>> {
-        Box::pin(async move { apply(work.tx, self.target, project(batch)?).await })
+        Box::pin(async move { apply(work.tx, Target::Current, project(batch)?).await })
     }
 
     fn committed(&self, (): ()) {}

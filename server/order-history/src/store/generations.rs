@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 /// The table of generations. It comes before the tables that are read by it.
 pub(crate) const GENERATIONS: Migration = Migration {
-    version: 900,
+    version: 1_900,
     description: "order-history: generations of a view",
     sql: "
 -- Which generation of the view is read, which one is built if any, and the highest number that was given out.

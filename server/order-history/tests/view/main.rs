@@ -7,6 +7,7 @@ mod feed;
 mod lists;
 mod mending;
 mod offsets;
+mod rebuild;
 mod redis;
 mod search;
 mod speed;

@@ -32,7 +32,7 @@ impl Desk {
         let migrations = search_migrations(&address);
         let db = Db::open("search", &address, Durability::Process, &migrations, clock, ids).await.expect("it opens");
         let messaging = Messaging::open(db).await.expect("it has offsets");
-        let effects = Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector::new()));
+        let effects = Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector));
         effects.claim(&[(stream(0), 1)]).await.expect("it is reached");
         let search = Search::new(messaging);
         let client = ServiceClient::in_process("history", search_routes(search.clone()));

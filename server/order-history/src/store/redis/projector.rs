@@ -100,7 +100,7 @@ impl RedisProjector {
     }
 
     /// Changes the view and moves offsets, or does nothing.
-    async fn change(&self, moves: &[Move], changes: &Changes) -> Result<(), HandlerError> {
+    pub(crate) async fn change(&self, moves: &[Move], changes: &Changes) -> Result<(), HandlerError> {
         let generation = self.claimed().clone();
         self.change_in(&generation, moves, changes).await
     }

@@ -9,10 +9,12 @@ pub(super) async fn contents(db: &Db) -> Result<(Vec<ViewCustomer>, Vec<ViewOrde
     let customers: Vec<(Uuid, String, i64, i64, i64, i64, i64)> = db
         .all(sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, \
              coalesce(n.order_count, 0) from customer_view as c \
-             left join customer_order_count as n on n.customer_id = c.customer_id order by c.customer_id"))
+             left join customer_order_count as n on n.customer_id = c.customer_id and n.generation = c.generation \
+             where c.generation = (select current from view_generation where id = 1) order by c.customer_id"))
         .await?;
     let orders: Vec<(Uuid, Uuid, i64, String, Option<String>, i64)> = db
-        .all(sql("select order_id, customer_id, total, state, last_refusal, version from order_view order by order_id"))
+        .all(sql("select order_id, customer_id, total, state, last_refusal, version from order_view \
+             where generation = (select current from view_generation where id = 1) order by order_id"))
         .await?;
     let customers =
         customers.into_iter().map(|(id, name, credit_limit, reserved, paid, version, order_count)| ViewCustomer {

@@ -2,15 +2,15 @@
 
 mod contents;
 mod queries;
-mod write;
+pub(crate) mod write;
 
 use super::{
-    OrderFilter, Slice, ViewCustomer, ViewOrder,
+    OrderFilter, Slice, Target, ViewCustomer, ViewOrder,
     rows::{CustomerRow, OrderRow},
 };
 use crate::{cursor::Place, document, feed::Feed, projection::project};
 use std::sync::Arc;
-use tramline_db::{BoxFuture, Db, DbError};
+use tramline_db::{BoxFuture, Db, DbError, sql};
 use tramline_messages::feed::FeedKind;
 use tramline_messaging::{
     Handler, HandlerError, Record, UnitOfWork,
@@ -64,6 +64,12 @@ impl SqlView {
         contents::contents(&self.db).await
     }
 
+    /// The number of the generation that is read.
+    pub(crate) async fn generation(&self) -> Result<i64, DbError> {
+        let row: Option<(i64,)> = self.db.optional(sql("select current from view_generation where id = 1")).await?;
+        row.map(|(current,)| current).ok_or_else(|| DbError::corrupt("the generations of a view", "there is none"))
+    }
+
     pub(super) async fn offsets(&self, reading: Reading) -> Result<Offsets, DbError> {
         invariants::offsets(&self.db, reading).await
     }
@@ -106,7 +112,7 @@ impl Handler for SqlProjector {
         work: &'a mut UnitOfWork<'_>,
         batch: &'a [Arc<Record>],
     ) -> BoxFuture<'a, Result<Effect, HandlerError>> {
-        Box::pin(async move { Ok(Effect(write::apply(work.tx, project(batch)?).await?)) })
+        Box::pin(async move { Ok(Effect(write::apply(work.tx, Target::Current, project(batch)?).await?)) })
     }
 
     fn committed(&self, effect: Effect) {

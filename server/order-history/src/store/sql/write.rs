@@ -3,55 +3,74 @@
 use super::queries;
 use crate::{
     projection::Changes,
-    store::rows::{CustomerRow, OrderRow},
+    store::{
+        Target, generation_and_versions,
+        rows::{CustomerRow, OrderRow},
+    },
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tramline_contract::{Customer, CustomerId, Order, RejectionReason};
 use tramline_db::{DbError, Tx, sql, values};
+use tramline_messaging::HandlerError;
 use uuid::Uuid;
 
 /// Documents that a batch changed, as they are since.
 #[derive(Debug, Default)]
-pub(super) struct Changed {
-    pub(super) customers: Vec<Customer>,
-    pub(super) orders: Vec<Order>,
+pub(crate) struct Changed {
+    pub(crate) customers: Vec<Customer>,
+    pub(crate) orders: Vec<Order>,
 }
 
-/// Applies changes, and returns the documents that they really changed.
-pub(super) async fn apply(tx: &mut Tx, mut changes: Changes) -> Result<Changed, DbError> {
-    let known = known_versions(tx, &changes).await?;
-    let is_news = |id: &Uuid, version: i64| known.get(id).is_none_or(|known| *known < version);
+/// Applies changes to a generation, and returns the documents that they really changed; of one that is built, none.
+pub(crate) async fn apply(tx: &mut Tx, target: Target, mut changes: Changes) -> Result<Changed, HandlerError> {
+    let orders = changes.orders.keys().map(|id| (ORDER, id.0));
+    let wanted = orders.chain(changes.customers.keys().map(|id| (CUSTOMER, id.0))).collect();
+    let (generation, known) = generation_and_versions(tx, target, KNOWN, KNOWN_LOCKED, wanted).await?;
+    let known = |kind: &str, id: Uuid| known.get(&(kind.to_owned(), id)).copied();
     let new_orders: Vec<CustomerId> = changes
         .orders
         .iter()
-        .filter(|(id, _)| !known.contains_key(&id.0))
+        .filter(|(id, _)| known(ORDER, id.0).is_none())
         .map(|(_, (_, order))| order.customer_id)
         .collect();
-    changes.customers.retain(|id, (version, _)| is_news(&id.0, *version));
-    changes.orders.retain(|id, (version, _)| is_news(&id.0, *version));
-    put_orders(tx, &changes).await?;
-    count_orders(tx, new_orders).await?;
-    put_customers(tx, &changes).await?;
-    read_back(tx, &changes).await
+    changes.customers.retain(|id, (version, _)| known(CUSTOMER, id.0).is_none_or(|known| known < *version));
+    changes.orders.retain(|id, (version, _)| known(ORDER, id.0).is_none_or(|known| known < *version));
+    put_orders(tx, generation, &changes).await?;
+    count_orders(tx, generation, new_orders).await?;
+    put_customers(tx, generation, &changes).await?;
+    match target {
+        Target::Current => Ok(read_back(tx, &changes).await?),
+        Target::Building(_) => Ok(Changed::default()),
+    }
 }
 
-/// The versions that the view has of every aggregate in the batch.
-async fn known_versions(tx: &mut Tx, changes: &Changes) -> Result<HashMap<Uuid, i64>, DbError> {
-    let rows: Vec<(Uuid, i64)> = tx
-        .all(
-            sql("select order_id, version from order_view \
-                 where order_id in (select wanted.id from rows($1: id uuid) as wanted) \
-                 union all \
-                 select customer_id, version from customer_view \
-                 where customer_id in (select wanted.id from rows($2: id uuid) as wanted)")
-            .column(changes.orders.keys().map(|id| id.0))
-            .column(changes.customers.keys().map(|id| id.0)),
+const ORDER: &str = "order";
+const CUSTOMER: &str = "customer";
+
+/// The versions that the view has of every aggregate in the batch. `cross join` keeps SQLite to the order of the tables: the few
+/// that are wanted first.
+macro_rules! known {
+    ($generations:literal, $from:literal) => {
+        concat!(
+            $generations,
+            "select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from ",
+            $from,
+            " left join (select o.generation, 'order' as kind, o.order_id as id, o.version \
+             from rows($1: kind text, id uuid) as wanted cross join order_view as o \
+             where o.order_id = wanted.id and wanted.kind = 'order' \
+             union all \
+             select c.generation, 'customer' as kind, c.customer_id as id, c.version \
+             from rows($1: kind text, id uuid) as wanted cross join customer_view as c \
+             where c.customer_id = wanted.id and wanted.kind = 'customer') as k \
+             on k.generation = case when $2 = 0 then g.current else $2 end"
         )
-        .await?;
-    Ok(rows.into_iter().collect())
+    };
 }
+const KNOWN: &str = known!("", "(select current, building from view_generation where id = 1) as g");
+const KNOWN_LOCKED: &str =
+    known!("with g as (select current, building from view_generation where id = 1 for share) ", "g");
 
-async fn put_orders(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
+async fn put_orders(tx: &mut Tx, generation: i64, changes: &Changes) -> Result<(), DbError> {
     if changes.orders.is_empty() {
         return Ok(());
     }
@@ -75,23 +94,24 @@ async fn put_orders(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
         })
         .collect();
     tx.execute(
-        sql("insert into order_view (order_id, customer_id, total, state, rejection_reason, last_refusal, coordination, \
+        sql("insert into order_view (generation, order_id, customer_id, total, state, rejection_reason, last_refusal, coordination, \
              saga_id, version, created_at, updated_at) \
-             select new.id, new.customer_id, new.total, new.state, new.rejection_reason, new.last_refusal, \
+             select $2, new.id, new.customer_id, new.total, new.state, new.rejection_reason, new.last_refusal, \
              new.coordination, new.saga_id, new.version, new.created_at, new.updated_at \
              from rows($1: id uuid, customer_id uuid, total bigint, state text, rejection_reason text, last_refusal text, \
              coordination text, saga_id uuid, version bigint, created_at bigint, updated_at bigint) as new where true \
-             on conflict (order_id) do update set total = excluded.total, state = excluded.state, \
+             on conflict (order_id, generation) do update set total = excluded.total, state = excluded.state, \
              rejection_reason = excluded.rejection_reason, last_refusal = excluded.last_refusal, \
              saga_id = excluded.saga_id, version = excluded.version, updated_at = excluded.updated_at \
              where excluded.version > order_view.version")
-        .rows(rows),
+        .rows(rows)
+        .bind(generation),
     )
     .await?;
     Ok(())
 }
 
-async fn put_customers(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
+async fn put_customers(tx: &mut Tx, generation: i64, changes: &Changes) -> Result<(), DbError> {
     if changes.customers.is_empty() {
         return Ok(());
     }
@@ -112,22 +132,23 @@ async fn put_customers(tx: &mut Tx, changes: &Changes) -> Result<(), DbError> {
         })
         .collect();
     tx.execute(
-        sql("insert into customer_view (customer_id, name, name_folded, credit_limit, reserved, paid, version, created_at) \
-             select new.id, new.name, new.folded, new.credit_limit, new.reserved, new.paid, new.version, new.created_at \
+        sql("insert into customer_view (generation, customer_id, name, name_folded, credit_limit, reserved, paid, version, created_at) \
+             select $2, new.id, new.name, new.folded, new.credit_limit, new.reserved, new.paid, new.version, new.created_at \
              from rows($1: id uuid, name text, folded text, credit_limit bigint, reserved bigint, paid bigint, \
              version bigint, created_at bigint) as new where true \
-             on conflict (customer_id) do update set name = excluded.name, name_folded = excluded.name_folded, \
+             on conflict (customer_id, generation) do update set name = excluded.name, name_folded = excluded.name_folded, \
              credit_limit = excluded.credit_limit, reserved = excluded.reserved, paid = excluded.paid, \
              version = excluded.version \
              where excluded.version > customer_view.version")
-        .rows(rows),
+        .rows(rows)
+        .bind(generation),
     )
     .await?;
     Ok(())
 }
 
 /// Raises the counts of the customers whose orders are new to the view.
-async fn count_orders(tx: &mut Tx, customers: Vec<CustomerId>) -> Result<(), DbError> {
+async fn count_orders(tx: &mut Tx, generation: i64, customers: Vec<CustomerId>) -> Result<(), DbError> {
     if customers.is_empty() {
         return Ok(());
     }
@@ -138,11 +159,12 @@ async fn count_orders(tx: &mut Tx, customers: Vec<CustomerId>) -> Result<(), DbE
     }
     let rows: Vec<_> = counts.iter().map(|(id, n)| values![id.0, *n]).collect();
     tx.execute(
-        sql("insert into customer_order_count (customer_id, order_count) \
-             select new.id, new.count from rows($1: id uuid, count bigint) as new where true \
-             on conflict (customer_id) do update \
+        sql("insert into customer_order_count (generation, customer_id, order_count) \
+             select $2, new.id, new.count from rows($1: id uuid, count bigint) as new where true \
+             on conflict (customer_id, generation) do update \
              set order_count = customer_order_count.order_count + excluded.order_count")
-        .rows(rows),
+        .rows(rows)
+        .bind(generation),
     )
     .await?;
     Ok(())
