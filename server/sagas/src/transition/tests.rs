@@ -167,6 +167,15 @@ fn a_refusal_undoes_what_is_done_at_once_and_what_is_done_late_when_it_comes() {
 }
 
 #[test]
+fn what_gets_done_late_is_undone_while_others_are_still_under_way() {
+    let shape = shape(&[3], 0);
+    let (progress, _) = begin(&shape);
+    let (progress, _) = transition(&shape, &progress, 0, Event::Refused).expect("it is awaited");
+    let (progress, next) = transition(&shape, &progress, 1, Event::Done).expect("it is awaited");
+    assert_eq!((next, progress.mark(2)), (vec![Next::Compensate(1)], Some(Mark::Acting)));
+}
+
+#[test]
 fn a_compensation_that_is_refused_is_tried_again_then_parks_the_saga_until_it_is_resumed() {
     let shape = shape(&[1, 1], 0);
     let (progress, _) = begin(&shape);
