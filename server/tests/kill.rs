@@ -3,6 +3,7 @@
 //! `TRAMLINE_KILLS` sets how often (30 by default), `TRAMLINE_SEED` repeats the moments of a run.
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use serde_json::{Value, json};
 use std::{
     collections::HashMap,
     io::{BufRead as _, BufReader},
@@ -14,7 +15,7 @@ use std::{
     },
     time::Duration,
 };
-use tramline_contract::{Order, OrderState};
+use tramline_contract::{Order, OrderState, PaymentId};
 use tramline_db::{Address, Db, Durability, SystemClock, SystemIds};
 use tramline_http::ServiceClient;
 use tramline_order_history::{RedisView, SqlView, ViewStore, read_view};
@@ -27,6 +28,8 @@ const CLIENTS: u64 = 8;
 /// So that each customer's limit is reached during the run, and refusals are decided under fire too.
 const LIMIT: &str = "4000.00";
 const TOTALS: [&str; 4] = ["10.00", "12.50", "30.00", "7.01"];
+/// How many orders later one is changed: most are decided by then, and some are not.
+const CHANGED_AFTER: usize = 24;
 
 /// The server's present life; the address changes with each.
 struct Server {
@@ -66,19 +69,64 @@ fn id(kind: u64, number: u64) -> Uuid {
     Uuid::from_u64_pair(kind << 32, number | (0x8000 << 48))
 }
 
-/// Sends until the server has answered, over however many of its lives: same id, same body.
-async fn insist(address: &Mutex<String>, path: &str, body: &serde_json::Value, stop: &AtomicBool) -> bool {
+/// Sends until the server has answered, over however many of its lives: same id, same body. `None` when it is time to stop.
+async fn ask(address: &Mutex<String>, path: &str, body: &Value, stop: &AtomicBool) -> Option<u16> {
     while !stop.load(Ordering::SeqCst) {
         let base = format!("http://{}", address.lock().expect("no panic").clone());
         if let Ok(client) = ServiceClient::remote("desk", &base)
             && let Ok(answer) = client.post_json(path, body).within(Duration::from_secs(5)).send().await
-            && answer.granted().is_ok()
+            && !answer.status.is_server_error()
         {
-            return true;
+            return Some(answer.status.as_u16());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    false
+    None
+}
+
+/// As [`ask`], for what cannot be refused.
+async fn insist(address: &Mutex<String>, path: &str, body: &Value, stop: &AtomicBool) -> bool {
+    let status = ask(address, path, body, stop).await;
+    assert!(status.is_none_or(|status| status < 300), "{path} {body} is answered {status:?}");
+    status.is_some()
+}
+
+/// What was acknowledged.
+#[derive(Default)]
+struct Told {
+    orders: Vec<Uuid>,
+    payments: Vec<Uuid>,
+    /// Cancellations and revisions that began, as far as their answer was heard.
+    changes: u64,
+}
+
+/// What else a client does beside placing orders: it changes one that was placed a while ago, pays, and moves a limit.
+async fn change(number: u64, address: &Mutex<String>, stop: &AtomicBool, told: &Mutex<Told>) {
+    let earlier = {
+        let told = told.lock().expect("no panic");
+        told.orders.len().checked_sub(CHANGED_AFTER).map(|place| told.orders[place])
+    };
+    if let Some(order) = earlier.filter(|_| number % 3 < 2) {
+        let (what, body) = match number % 3 {
+            0 => ("cancel", json!({})),
+            _ => ("revise", json!({"total": TOTALS[usize::try_from(number / 3 % 4).expect("it is small")]})),
+        };
+        // 409 is an answer too: it is rejected, or another client holds it, or this one does since an answer was lost.
+        if ask(address, &format!("/api/orders/{order}/{what}"), &body, stop).await == Some(202) {
+            told.lock().expect("no panic").changes += 1;
+        }
+    }
+    let customer = id(1, number % CUSTOMERS);
+    if number.is_multiple_of(7) {
+        let body = json!({"id": id(3, number), "amount": "5.00", "reference": format!("check {number}")});
+        if insist(address, &format!("/api/customers/{customer}/payments"), &body, stop).await {
+            told.lock().expect("no panic").payments.push(id(3, number));
+        }
+    }
+    if number.is_multiple_of(23) {
+        let body = json!({"creditLimit": if number.is_multiple_of(2) { LIMIT } else { "3000.00" }});
+        insist(address, &format!("/api/customers/{customer}/credit-limit"), &body, stop).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -91,24 +139,25 @@ async fn no_kill_loses_an_accepted_order_or_decides_one_twice() {
     let mut server = Server::start(folder.path());
     let (address, stop) = (Arc::new(Mutex::new(server.address.clone())), Arc::new(AtomicBool::new(false)));
     for number in 0..CUSTOMERS {
-        let body = serde_json::json!({"id": id(1, number), "name": format!("Customer {number}"), "creditLimit": LIMIT});
+        let body = json!({"id": id(1, number), "name": format!("Customer {number}"), "creditLimit": LIMIT});
         assert!(insist(&address, "/api/customers", &body, &stop).await);
     }
 
-    let (next, accepted) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let (next, told) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Told::default())));
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
-            let (address, stop, next, accepted) = (address.clone(), stop.clone(), next.clone(), accepted.clone());
+            let (address, stop, next, told) = (address.clone(), stop.clone(), next.clone(), told.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::SeqCst) {
                     let number = next.fetch_add(1, Ordering::SeqCst);
                     // Every twentieth customer is one that nobody knows.
                     let customer = if number.is_multiple_of(20) { id(9, number) } else { id(1, number % CUSTOMERS) };
                     let total = TOTALS[usize::try_from(number % 4).expect("it is small")];
-                    let body = serde_json::json!({"id": id(2, number), "customerId": customer, "total": total});
+                    let body = json!({"id": id(2, number), "customerId": customer, "total": total});
                     if insist(&address, "/api/orders", &body, &stop).await {
-                        accepted.lock().expect("no panic").push(id(2, number));
+                        told.lock().expect("no panic").orders.push(id(2, number));
                     }
+                    change(number, &address, &stop, &told).await;
                 }
             })
         })
@@ -124,13 +173,35 @@ async fn no_kill_loses_an_accepted_order_or_decides_one_twice() {
     for client in clients {
         client.await.expect("a client does not panic");
     }
-    let accepted = std::mem::take(&mut *accepted.lock().expect("no panic"));
-    println!("{} orders were accepted over {kills} kills", accepted.len());
-    assert!(accepted.len() as u64 > kills, "there was load");
+    let told = std::mem::take(&mut *told.lock().expect("no panic"));
+    let (orders, payments) = (told.orders.len(), told.payments.len());
+    println!("{orders} orders, {payments} payments and {} changes were accepted over {kills} kills", told.changes);
+    assert!(orders as u64 > kills && payments > 0 && told.changes > 0, "there was load");
 
-    let decided = settle(&server.address, &accepted).await;
+    calm(&server.address, folder.path()).await;
+    let decided = settle(&server.address, &told.orders).await;
     server.kill();
-    verify(folder.path(), &decided).await;
+    verify(folder.path(), &decided, &told.payments).await;
+}
+
+/// Waits until no saga is under way and everybody has heard of everything.
+async fn calm(address: &str, data: &Path) {
+    let desk = ServiceClient::remote("desk", &format!("http://{address}")).expect("an address");
+    let quiet = async {
+        for state in ["RUNNING", "COMPENSATING"] {
+            while desk.get(&format!("/api/sagas?limit=1&state={state}")).json::<Value>().await.expect("it answers")
+                != json!({"items": []})
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), quiet).await.expect("every saga ends");
+    let program = std::env::var_os("TRAMLINE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_tramline").into());
+    let mut check = Command::new(program);
+    check.args(["check", "--wait", "60"]).envs(DeskStores::of(data).settings().iter().cloned());
+    let check = check.output().expect("the program starts");
+    assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stdout));
 }
 
 /// Waits until every accepted order is decided; a stuck one fails the test.
@@ -147,7 +218,7 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
                 told += u32::from(found.status == 404);
                 if found.status == 200 {
                     let order: Order = found.json().expect("an order");
-                    if order.state != OrderState::Pending {
+                    if order.state.is_settled() {
                         decided.insert(*id, order);
                         break;
                     }
@@ -161,7 +232,7 @@ async fn settle(address: &str, accepted: &[Uuid]) -> HashMap<Uuid, Order> {
 }
 
 /// Holds the stores against each other and against what the clients were told.
-async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>) {
+async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>, payments: &[Uuid]) {
     let stores = DeskStores::of(folder);
     let open = async |name: &'static str, migrations: Vec<tramline_db::Migration>| {
         let address = Address::parse(&stores.database(name)).expect("it reads");
@@ -186,10 +257,16 @@ async fn verify(folder: &Path, decided: &HashMap<Uuid, Order>) {
     };
     let (_, view) = read_view(&view).await.expect("it reads");
 
-    // What a client was told is what the truth says, and each order has had exactly two events.
+    // What a client was told is what the truth says, and each order has had two events for each of its sagas.
     for (id, order) in decided {
         let stored = truth.get(&order.id).unwrap_or_else(|| panic!("order {id} was accepted and is lost"));
-        assert_eq!((stored.state, stored.total, stored.version.0), (order.state, order.total, 2));
+        assert_eq!((stored.state, stored.total, stored.version), (order.state, order.total, order.version));
+        assert_eq!(stored.version.0 % 2, 0, "order {id} is in version {}", stored.version.0);
+    }
+    // Every payment that was acknowledged is there; that none counts twice, the ledger and the replay have said.
+    for payment in payments {
+        let known = accounts.values().filter(|account| account.payments.contains_key(&PaymentId(*payment))).count();
+        assert_eq!(known, 1, "payment {payment} was acknowledged");
     }
     // Credit is held for exactly the approved orders.
     let held: usize = accounts.values().map(|account| account.reservations.len()).sum();

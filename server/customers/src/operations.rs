@@ -7,6 +7,7 @@ use crate::{
     publish::{append, meanwhile},
 };
 use tramline_contract::{CustomerId, Money, PaymentReference, SetCreditLimit, Version};
+use tramline_db::sql;
 use tramline_eventsourcing::EventStore;
 use tramline_messaging::{HandlerError, UnitOfWork};
 
@@ -31,6 +32,7 @@ pub(crate) async fn set_credit_limit(
     id: CustomerId,
     wanted: SetCreditLimit,
 ) -> Result<Operation, HandlerError> {
+    take_turn(work, id).await?;
     let Some((account, version)) = EventStore::<Account>::load(work.tx, id.0).await? else {
         return Ok(Operation::UnknownCustomer);
     };
@@ -64,6 +66,7 @@ async fn changed_before(
 
 /// Enters a payment into the ledger and adds it to the account.
 pub(crate) async fn record_payment(work: &mut UnitOfWork<'_>, payment: &Payment) -> Result<Operation, HandlerError> {
+    take_turn(work, payment.customer_id).await?;
     if let Some((same, version)) = ledger::entered(work.tx, payment).await? {
         return Ok(if same { Operation::Done(version) } else { Operation::IdInUse });
     }
@@ -84,4 +87,17 @@ pub(crate) async fn record_payment(work: &mut UnitOfWork<'_>, payment: &Payment)
         return Err(meanwhile());
     }
     Ok(Operation::Done(version))
+}
+
+/// Waits until no other operator works on the customer. Of an unknown one nothing is kept.
+async fn take_turn(work: &mut UnitOfWork<'_>, id: CustomerId) -> Result<(), HandlerError> {
+    work.tx
+        .execute(
+            sql("insert into account_turn (customer_id) select aggregate_id from event \
+                 where aggregate_kind = 'Customer' and aggregate_id = $1 and version = 1 \
+                 on conflict (customer_id) do update set customer_id = excluded.customer_id")
+            .bind(id.0),
+        )
+        .await?;
+    Ok(())
 }

@@ -8,7 +8,7 @@ pub fn migrations() -> Vec<Migration> {
     [tramline_messaging::MIGRATIONS, tramline_eventsourcing::MIGRATIONS, OWN].concat()
 }
 
-const OWN: &[Migration] = &[RESERVATIONS, CHANGES, PAYMENTS];
+const OWN: &[Migration] = &[RESERVATIONS, CHANGES, PAYMENTS, TURNS];
 
 const RESERVATIONS: Migration = Migration {
     version: 1_000,
@@ -64,5 +64,18 @@ create table payment (
     recorded_at bigint not null
 ) without rowid;
 create index payment_customer on payment (customer_id, version);
+",
+};
+
+const TURNS: Migration = Migration {
+    version: 1_003,
+    description: "customers: operators take turns",
+    sql: "
+-- A row for each customer that an operator has worked on. Whoever has written it in a transaction keeps other operators out
+-- until the end of it, so that they wait for each other instead of deciding on what is about to change. Commands of sagas
+-- come one after the other anyway and do not need it.
+create table account_turn (
+    customer_id uuid not null primary key
+) without rowid;
 ",
 };

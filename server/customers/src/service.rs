@@ -13,9 +13,9 @@ use tramline_eventsourcing::{Appended, EventStore};
 use tramline_messages::parts::CustomerAccount;
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
 
-/// How often an operation is tried when others change the account at the same moment. Each try waits for whoever was
-/// faster, so this many lost in a row means a customer that is hammered: then the caller is told to come back.
-const ATTEMPTS_MAX: u32 = 10;
+/// How often an operation is tried when sagas change the account at the same moment; operators take turns. Each try waits for
+/// whoever was faster, so this many lost in a row means a customer that is hammered: then the caller is told to come back.
+const ATTEMPTS_MAX: u32 = 20;
 
 /// The customers service. Cheap to clone.
 #[derive(Clone, Debug)]
