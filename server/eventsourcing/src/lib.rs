@@ -9,6 +9,7 @@
 mod aggregate;
 mod schema;
 mod store;
+pub mod testing;
 
 pub use aggregate::{Aggregate, Event};
 pub use schema::MIGRATIONS;

@@ -100,6 +100,8 @@ mod deferred;
 mod definition;
 mod history;
 mod instance;
+pub mod ledger;
+pub mod lock;
 mod orchestrator;
 mod overdue;
 mod progress;
