@@ -94,7 +94,8 @@ impl Address {
 }
 
 impl Db {
-    /// Opens a database and brings its schema up to date.
+    /// Opens a database and brings its schema up to date; with no migrations at all the schema is left as it is, for a program
+    /// that only looks.
     ///
     /// # Errors
     /// When it cannot be opened or reached, or its schema is newer than this program.

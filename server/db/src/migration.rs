@@ -37,12 +37,15 @@ fn missing<'m>(
     Ok(missing)
 }
 
-/// Brings a SQLite schema up to date.
+/// Brings a SQLite schema up to date. Without any migration it is left as it is, whoever made it.
 pub(crate) fn migrate_sqlite(
     connection: &mut Connection,
     database: &str,
     migrations: &[Migration],
 ) -> Result<(), DbError> {
+    if migrations.is_empty() {
+        return Ok(());
+    }
     // The write lock first: another process that starts at the same time waits here and then finds nothing to do.
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     tx.execute_batch(TABLE)?;
@@ -60,12 +63,15 @@ pub(crate) fn migrate_sqlite(
     Ok(tx.commit()?)
 }
 
-/// Brings a PostgreSQL schema up to date, making it when it is not there.
+/// Brings a PostgreSQL schema up to date, making it when it is not there. Without any migration it is left as it is.
 pub(crate) async fn migrate_postgres(
     client: &mut Client,
     schema: &'static str,
     migrations: &[Migration],
 ) -> Result<(), DbError> {
+    if migrations.is_empty() {
+        return Ok(());
+    }
     let tx = client.transaction().await?;
     // The lock first: another instance that starts at the same time waits here and then finds nothing to do.
     tx.execute("select pg_advisory_xact_lock(hashtext($1))", &[&format!("tramline migration {schema}")]).await?;

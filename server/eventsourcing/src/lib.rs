@@ -14,3 +14,8 @@ pub mod testing;
 pub use aggregate::{Aggregate, Event};
 pub use schema::MIGRATIONS;
 pub use store::{Appended, EventStore, SNAPSHOT_EVERY, StoredEvent};
+
+/// The example of the page for strangers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -191,10 +191,16 @@ mod tests {
     #[test]
     fn what_is_not_as_expected_fails() {
         let wrong: [fn(); 4] = [
-            || { let _ = thermometer([3]).when(|state| state.measure(4)).then_nothing(); },
-            || { let _ = thermometer([3]).when(|state| state.measure(-300)).then_nothing(); },
+            || {
+                let _ = thermometer([3]).when(|state| state.measure(4)).then_nothing();
+            },
+            || {
+                let _ = thermometer([3]).when(|state| state.measure(-300)).then_nothing();
+            },
             || thermometer([3]).when(|state| state.measure(4)).then_refused("colder than cold"),
-            || { let _ = thermometer([13]); },
+            || {
+                let _ = thermometer([13]);
+            },
         ];
         for (number, test) in wrong.into_iter().enumerate() {
             assert!(catch_unwind(test).is_err(), "number {number} passes");

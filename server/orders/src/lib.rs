@@ -17,6 +17,8 @@ mod order;
 mod order_tests;
 mod participant;
 mod queries;
+#[cfg(test)]
+mod rehearsals;
 mod replies;
 mod revise_order;
 mod routes;
@@ -31,6 +33,7 @@ pub use bodies::bodies;
 pub use order::{Order, Refusal};
 pub use replies::ReplyRouter;
 pub use routes::routes;
+pub use sagas::{definitions, plans};
 pub use schema::migrations;
 pub use service::Orders;
 

@@ -8,7 +8,23 @@ use crate::{
 };
 use std::sync::Arc;
 use tramline_messages::channels::ORDER_REPLIES;
-use tramline_sagas::{InstanceView, Orchestrator, ReplyHandler, SagaKind, StepView};
+use tramline_sagas::{InstanceView, Orchestrator, Plan, ReplyHandler, Resumes, SagaKind, StepView};
+
+/// Every definition, to say whether it resumes a saga.
+#[must_use]
+pub fn definitions() -> Vec<Box<dyn Resumes>> {
+    vec![
+        Box::new(create_order::definition()),
+        Box::new(cancel_order::definition()),
+        Box::new(revise_order::definition()),
+    ]
+}
+
+/// The plans of the definitions, to be written down when the service starts.
+#[must_use]
+pub fn plans() -> Vec<Plan> {
+    definitions().iter().map(|definition| definition.plan()).collect()
+}
 
 /// An orchestrator per definition. Cheap to clone.
 #[derive(Clone)]

@@ -19,3 +19,8 @@ pub use redis::Cmd as Command;
 pub use redis::Value;
 pub use script::{Call, Script};
 pub use settings::RedisSettings;
+
+/// The example of the page for strangers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,10 +1,12 @@
 //! A saga as data: its steps, in an order that the types enforce.
 
 use crate::{
-    Category, Shape, Step,
+    Category, Shape, Step, UpgradeError, Upgrades,
     step::{CanBeUndone, MayDecide, MayFollow},
     transition::StepShape,
+    upgrades_from,
 };
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// How long a reply may take before its command is sent again, unless the definition says otherwise. Far longer than any answer
@@ -23,12 +25,13 @@ pub struct Definition<D> {
     kind: &'static str,
     steps: Vec<Step<D>>,
     answers_within: Duration,
+    upgrades: Upgrades<D>,
 }
 
 /// Begins a definition.
 #[must_use]
 pub const fn define<D>(kind: &'static str) -> Compensatable<D> {
-    Compensatable(Definition { kind, steps: Vec::new(), answers_within: ANSWER_WAIT })
+    Compensatable(Definition { kind, steps: Vec::new(), answers_within: ANSWER_WAIT, upgrades: upgrades_from() })
 }
 
 impl<D> Compensatable<D> {
@@ -36,6 +39,14 @@ impl<D> Compensatable<D> {
     #[must_use]
     pub const fn answers_within(mut self, wait: Duration) -> Self {
         self.0.answers_within = wait;
+        self
+    }
+
+    /// How data of earlier versions become these data; without it there is one version. Sagas under way are upgraded when they
+    /// are loaded.
+    #[must_use]
+    pub fn upgrades(mut self, upgrades: Upgrades<D>) -> Self {
+        self.0.upgrades = upgrades;
         self
     }
 
@@ -116,6 +127,23 @@ impl<D> Definition<D> {
     pub(crate) fn answer_wait(&self, step: usize, sent: u32) -> Duration {
         let first = self.steps.get(step).and_then(|step| step.parts.answers_within).unwrap_or(self.answers_within);
         doubled(first, sent, ANSWER_WAIT_MAX.max(first))
+    }
+
+    /// The version of its data, from 1.
+    #[must_use]
+    pub fn data_version(&self) -> i64 {
+        self.upgrades.version()
+    }
+
+    /// Reads a saga's data that were written in some version.
+    ///
+    /// # Errors
+    /// When they are newer than this program or are not what their version says.
+    pub fn read_data(&self, version: i64, text: &str) -> Result<D, UpgradeError>
+    where
+        D: DeserializeOwned + 'static,
+    {
+        self.upgrades.read(version, text)
     }
 
     fn next_group(&self) -> usize {

@@ -1,6 +1,6 @@
 //! A saga instance as it lies in the database, and the statements that move it.
 
-use crate::{Phase, Progress, Shape, awaited::Awaited, history::NewEntry};
+use crate::{Orchestrator, Phase, Plan, Progress, awaited::Awaited, history::NewEntry, verify::read_plan};
 use serde::{Serialize, de::DeserializeOwned};
 use tramline_db::{DbError, UtcMicros, sql};
 use tramline_messaging::{HandlerError, UnitOfWork};
@@ -29,6 +29,8 @@ tramline_db::record! {
         due_at: Option<i64>,
         data: String,
         version: i64,
+        fingerprint: String,
+        data_version: i64,
     }
 }
 
@@ -67,24 +69,28 @@ pub(crate) fn progress_from(text: &str) -> Result<Option<Progress>, DbError> {
     Progress::parse(text).map(Some).ok_or_else(|| DbError::corrupt("a saga's progress", text.to_owned()))
 }
 
-impl<D: Serialize + DeserializeOwned> Instance<D> {
-    pub(crate) async fn load(work: &mut UnitOfWork<'_>, shape: &Shape, id: Uuid) -> Result<Option<Self>, HandlerError> {
+impl<D> Instance<D>
+where
+    D: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Reads a run as the present definition understands it; one that an earlier program began is carried over.
+    pub(crate) async fn load(
+        work: &mut UnitOfWork<'_>,
+        of: &Orchestrator<D>,
+        id: Uuid,
+    ) -> Result<Option<Self>, HandlerError> {
         let row: Option<Row> = work
             .tx
             .optional(
                 sql("select aggregate_id, phase, step_no, refused_step, progress, pending_command, awaits, due_at, data, \
-                     version from saga_instance where saga_id = $1")
+                     version, fingerprint, data_version from saga_instance where saga_id = $1")
                 .bind(id),
             )
             .await?;
         let Some(row) = row else { return Ok(None) };
         let phase = phase_from(&row.phase, row.step_no)?;
         let refused = row.refused_step.and_then(|step| usize::try_from(step).ok());
-        let progress = progress_from(&row.progress)?.unwrap_or_else(|| Progress::of_phase(shape, phase, refused));
-        if progress.marks().len() != shape.0.len() {
-            let found = format!("{} steps where the definition has {}", progress.marks().len(), shape.0.len());
-            return Err(DbError::corrupt("a saga's progress", found).into());
-        }
+        let progress = progress_from(&row.progress)?.unwrap_or_else(|| Progress::of_phase(&of.shape, phase, refused));
         let awaits = match (row.awaits, row.pending_command, phase) {
             (Some(text), _, _) => {
                 serde_json::from_str(&text).map_err(|error| DbError::corrupt("what a saga awaits", error))?
@@ -94,29 +100,51 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
             }
             (None, _, _) => Vec::new(),
         };
-        Ok(Some(Self {
-            id,
-            aggregate_id: row.aggregate_id,
-            progress,
-            awaits,
-            data: serde_json::from_str(&row.data).map_err(|error| DbError::corrupt("a saga's data", error))?,
-            version: row.version,
-            log: Vec::new(),
-        }))
+        let data = of.definition.read_data(row.data_version, &row.data);
+        let data = data.map_err(|error| HandlerError::Permanent(format!("the saga {id}: {error}")))?;
+        let (aggregate_id, version) = (row.aggregate_id, row.version);
+        let mut saga = Self { id, aggregate_id, progress, awaits, data, version, log: Vec::new() };
+        if !row.fingerprint.is_empty() && row.fingerprint != of.fingerprint {
+            saga.carry_over(work, &of.plan, &row.fingerprint).await?;
+        }
+        if saga.progress.marks().len() != of.shape.0.len() {
+            let found = format!("{} steps where the definition has {}", saga.progress.marks().len(), of.shape.0.len());
+            return Err(DbError::corrupt("a saga's progress", found).into());
+        }
+        Ok(Some(saga))
+    }
+
+    /// Counts the steps of a run that began under another plan as the present one does.
+    async fn carry_over(&mut self, work: &mut UnitOfWork<'_>, new: &Plan, old: &str) -> Result<(), HandlerError> {
+        let row: Option<(String,)> =
+            work.tx.optional(sql("select plan from saga_plan where fingerprint = $1").bind(old)).await?;
+        let Some((text,)) = row else {
+            return Err(HandlerError::Permanent(format!("the plan {old} of the saga {} is not known", self.id)));
+        };
+        let old = read_plan(&text)?;
+        self.progress = old.carry(&self.progress, new).map_err(|obstacles| {
+            let why: Vec<String> = obstacles.iter().map(ToString::to_string).collect();
+            HandlerError::Permanent(format!("the saga {} cannot be resumed: {}", self.id, why.join("; ")))
+        })?;
+        for awaited in &mut self.awaits {
+            // What is awaited has begun, and whatever has begun was found above.
+            awaited.step = old.place_in(new, awaited.step).unwrap_or(awaited.step);
+        }
+        Ok(())
     }
 
     /// Writes a new instance with its log.
-    pub(crate) async fn insert(mut self, work: &mut UnitOfWork<'_>, kind: &str) -> Result<D, HandlerError> {
+    pub(crate) async fn insert(mut self, work: &mut UnitOfWork<'_>, of: &Orchestrator<D>) -> Result<D, HandlerError> {
         let columns = self.columns(work.now)?;
         self.version = 1;
         let inserted = work.tx.execute(
             sql(
                 "insert into saga_instance (saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, \
-                 awaits, due_at, resent, data, version, started_at, ended_at) \
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 awaits, due_at, resent, data, version, started_at, ended_at, fingerprint, data_version) \
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
             )
             .bind(self.id)
-            .bind(kind)
+            .bind(of.definition.kind())
             .bind(self.aggregate_id)
             .bind(columns.phase)
             .bind(columns.step)
@@ -128,7 +156,9 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
             .bind(columns.data)
             .bind(self.version)
             .bind(work.now)
-            .bind(columns.ended_at),
+            .bind(columns.ended_at)
+            .bind(of.fingerprint.as_str())
+            .bind(of.plan.data_version),
         );
         inserted.await?;
         crate::history::append(work, self.id, std::mem::take(&mut self.log)).await?;
@@ -136,12 +166,12 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
     }
 
     /// Writes a moved instance with its new log entries.
-    pub(crate) async fn update(mut self, work: &mut UnitOfWork<'_>) -> Result<(), HandlerError> {
+    pub(crate) async fn update(mut self, work: &mut UnitOfWork<'_>, of: &Orchestrator<D>) -> Result<(), HandlerError> {
         let columns = self.columns(work.now)?;
         let updated = work.tx.execute(
             sql("update saga_instance set phase = $2, step_no = $3, refused_step = $4, progress = $5, awaits = $6, \
-                 due_at = $7, resent = $8, data = $9, version = version + 1, ended_at = $10 \
-                 where saga_id = $1 and version = $11")
+                 due_at = $7, resent = $8, data = $9, version = version + 1, ended_at = $10, \
+                 fingerprint = $11, data_version = $12 where saga_id = $1 and version = $13")
             .bind(self.id)
             .bind(columns.phase)
             .bind(columns.step)
@@ -152,6 +182,8 @@ impl<D: Serialize + DeserializeOwned> Instance<D> {
             .bind(columns.resent)
             .bind(columns.data)
             .bind(columns.ended_at)
+            .bind(of.fingerprint.as_str())
+            .bind(of.plan.data_version)
             .bind(self.version),
         );
         if updated.await? != 1 {

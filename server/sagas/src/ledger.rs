@@ -155,8 +155,8 @@ where
 /// statement besides its own.
 ///
 /// # Errors
-/// The compensation's own error, which undoes the unit of work with all of this, so that it may be tried again; or the
-/// database's.
+/// The compensation's own error, so that it may be tried again, or the database's. After [`HandlerError::Transient`], with which
+/// it must have changed nothing, the ledger is as before, whether or not the unit of work stands.
 pub async fn undo_once<A, F>(
     work: &mut UnitOfWork<'_>,
     saga_id: Uuid,
@@ -178,8 +178,14 @@ where
     let entry = entry.ok_or_else(|| HandlerError::Permanent("the ledger took no entry".to_owned()))?;
     match entry.state.as_str() {
         "UNDONE" if entry.undos == 1 => {
-            undo(work, read_answer(entry.answer)?).await?;
-            Ok(Undone::Now)
+            let undone = undo(work, read_answer(entry.answer)?).await;
+            if let Err(HandlerError::Transient(_)) = undone {
+                // The unit of work may stand all the same, as that of a saga whose own compensation is put off.
+                let still_done =
+                    sql("update participant_ledger set state = 'DONE', undos = 0 where saga_id = $1 and part = $2");
+                work.tx.execute(still_done.bind(saga_id).bind(part)).await?;
+            }
+            undone.map(|()| Undone::Now)
         }
         "UNDONE" | "REFUSED" => Ok(Undone::Already),
         "TOMBSTONE" => Ok(Undone::InAdvance),

@@ -104,12 +104,16 @@ pub mod ledger;
 pub mod lock;
 mod orchestrator;
 mod overdue;
+mod plan;
 mod progress;
 mod query;
 mod registry;
 mod schema;
 mod step;
+pub mod testing;
 mod transition;
+mod upgrade;
+mod verify;
 
 pub use awaited::COMPENSATION_ATTEMPTS;
 pub use command::{Command, Outcome, Reply, reply_to};
@@ -118,6 +122,7 @@ pub use deferred::{Deferred, answer_later};
 pub use definition::{ANSWER_WAIT, ANSWER_WAIT_MAX, Committed, Compensatable, Definition, define};
 pub use orchestrator::{Orchestrator, Participant, ReplyHandler};
 pub use overdue::{Operator, Retried, SagaKind};
+pub use plan::{Obstacle, Plan, PlannedStep};
 pub use progress::{Mark, Progress};
 pub use query::{
     InstanceFilter, InstanceView, LogEntry, StepView, count_open, count_troubled, find_instance, list_instances,
@@ -129,3 +134,10 @@ pub use step::{
     CanBeUndone, Category, Destination, Expiring, Final, IsAnswered, MayDecide, MayFollow, Step, Told, Undoable, step,
 };
 pub use transition::{Event, Next, Phase, Shape, StepShape, begin, transition};
+pub use upgrade::{UpgradeError, Upgrades, upgrades_from};
+pub use verify::{EXAMPLES_MAX, Finding, Resumes, Verdict, has_plans, remember_plans, verify};
+
+/// The example of the page for strangers compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,7 +1,7 @@
 //! Carries out what the state machine says, inside the unit of work of whoever calls.
 
 use crate::{
-    Command, Definition, Destination, Event, Mark, Next, Outcome, Phase, Reply, Shape,
+    Command, Definition, Destination, Event, Mark, Next, Outcome, Phase, Plan, Reply, Shape,
     awaited::{Awaited, COMPENSATION_ATTEMPTS, REFUSED_WAIT, REFUSED_WAIT_MAX},
     begin,
     command::{outcome_of, read},
@@ -53,6 +53,9 @@ pub trait ReplyHandler: Send + Sync {
 pub struct Orchestrator<D> {
     pub(crate) definition: Definition<D>,
     pub(crate) shape: Shape,
+    pub(crate) plan: Plan,
+    /// Of the plan, which every instance carries.
+    pub(crate) fingerprint: String,
     pub(crate) reply_channel: Channel,
     participant: Arc<dyn Participant>,
 }
@@ -64,8 +67,9 @@ where
     /// Runs `definition`; remote participants reply on `reply_channel`, local steps go to `participant`.
     #[must_use]
     pub fn new(definition: Definition<D>, reply_channel: Channel, participant: Arc<dyn Participant>) -> Self {
-        let shape = definition.shape();
-        Self { definition, shape, reply_channel, participant }
+        let (shape, plan) = (definition.shape(), Plan::of(&definition));
+        let fingerprint = plan.fingerprint();
+        Self { definition, shape, plan, fingerprint, reply_channel, participant }
     }
 
     /// The definition.
@@ -88,7 +92,7 @@ where
         let (progress, next) = begin(&self.shape);
         let mut saga = Instance { id, aggregate_id, progress, awaits: Vec::new(), data, version: 0, log: Vec::new() };
         self.advance(work, &mut saga, next).await?;
-        saga.insert(work, self.definition.kind()).await
+        saga.insert(work, self).await
     }
 
     /// Does what comes next until nothing is left but to wait.
@@ -298,7 +302,7 @@ where
         let Some(id) = reply.headers.saga_id else {
             return Err(HandlerError::Permanent("the reply names no saga".to_owned()));
         };
-        let Some(mut saga) = Instance::<D>::load(work, &self.shape, id).await? else {
+        let Some(mut saga) = Instance::load(work, self, id).await? else {
             return Err(HandlerError::Permanent(format!("there is no saga {id}")));
         };
         // Reads as JSON before anything is kept: the log is shown to people.
@@ -314,7 +318,7 @@ where
         }
         let next = self.apply(&mut saga, number, event).unwrap_or_default();
         self.advance(work, &mut saga, next).await?;
-        saga.update(work).await
+        saga.update(work, self).await
     }
 
     pub(crate) fn headers(&self, work: &UnitOfWork<'_>, saga: Uuid, kind: &str) -> Headers {

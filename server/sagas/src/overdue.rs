@@ -157,7 +157,7 @@ where
         id: Uuid,
         operator: &Operator,
     ) -> Result<Retried, HandlerError> {
-        let Some(mut saga) = Instance::<D>::load(work, &self.shape, id).await? else { return Ok(Retried::Unknown) };
+        let Some(mut saga) = Instance::load(work, self, id).await? else { return Ok(Retried::Unknown) };
         let Phase::Parked(stuck) = saga.progress.phase() else { return Ok(Retried::NotParked) };
         let name = self.step(stuck)?.name();
         tracing::info!(saga.id = %id, saga.kind = self.definition.kind(), step = name, "a parked saga is tried again");
@@ -175,7 +175,7 @@ where
                 self.advance(work, &mut saga, next).await?;
             }
         }
-        saga.update(work).await?;
+        saga.update(work, self).await?;
         Ok(Retried::Resumed)
     }
 }
@@ -187,14 +187,14 @@ where
     fn on_deadline<'a>(&'a self, work: &'a mut UnitOfWork<'_>, id: Uuid) -> BoxFuture<'a, Result<(), HandlerError>> {
         Box::pin(async move {
             // What was due may be answered or done by another process meanwhile.
-            let Some(mut saga) = Instance::<D>::load(work, &self.shape, id).await? else { return Ok(()) };
+            let Some(mut saga) = Instance::load(work, self, id).await? else { return Ok(()) };
             if saga.awaits.iter().all(|awaited| awaited.what_is_due(work.now) == Due::NotYet) {
                 return Ok(());
             }
             for awaited in std::mem::take(&mut saga.awaits) {
                 self.on_due(work, &mut saga, awaited).await?;
             }
-            saga.update(work).await
+            saga.update(work, self).await
         })
     }
 

@@ -2,6 +2,9 @@
 
 use tramline_db::Migration;
 
+/// The migration from which on plans are written down.
+pub(crate) const PLANS: i64 = 232;
+
 /// Run these in every database that orchestrates sagas.
 pub const MIGRATIONS: &[Migration] = &[
     Migration {
@@ -80,6 +83,23 @@ update saga_instance set due_at = started_at + 30000000 where ended_at is null a
 create index saga_instance_due on saga_instance (due_at) where due_at is not null;
 -- Finds what is overdue, which in good times is nothing.
 create index saga_instance_overdue on saga_instance (started_at, saga_id) where resent > 0;
+",
+    },
+    Migration {
+        version: PLANS,
+        description: "sagas: plans",
+        sql: "
+-- Every definition that ever ran here, without its functions, under its fingerprint.
+create table saga_plan (
+    fingerprint text not null primary key,
+    saga_type text not null,
+    plan text not null,
+    first_seen_at bigint not null
+) without rowid;
+-- The plan that a saga runs on; empty for those that began before there were any.
+alter table saga_instance add column fingerprint text not null default '';
+-- The version of its data.
+alter table saga_instance add column data_version bigint not null default 1;
 ",
     },
 ];

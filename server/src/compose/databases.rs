@@ -92,6 +92,11 @@ async fn orders(stores: &Stores) -> anyhow::Result<Db> {
     open(ORDERS, &stores.orders, Durability::Full, tramline_orders::migrations()).await
 }
 
+/// The database of orders with whatever schema it has, for a program that only looks.
+pub(crate) async fn orders_as_they_are(stores: &Stores) -> anyhow::Result<Db> {
+    open(ORDERS, &stores.orders, Durability::Full, Vec::new()).await
+}
+
 async fn history(stores: &Stores) -> anyhow::Result<Db> {
     // The view can be rebuilt, so it need not wait for the disk.
     open(HISTORY, &stores.history, Durability::Process, tramline_order_history::migrations()).await

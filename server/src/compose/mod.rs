@@ -5,7 +5,7 @@ mod interfaces;
 mod mails;
 mod workers;
 
-pub(crate) use databases::{Databases, must_be_there};
+pub(crate) use databases::{Databases, must_be_there, orders_as_they_are};
 
 use crate::config::{Config, RedisAddress, Role};
 use anyhow::{Context as _, bail};
@@ -25,6 +25,7 @@ use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, ParkingLot,
 use tramline_order_history::{EventBodies, History, SEARCH_GROUP, Search, SearchProjector, search_routes};
 use tramline_orders::{Orders, ReplyRouter};
 use tramline_redis::{Redis, RedisError, RedisSettings};
+use tramline_sagas::remember_plans;
 use uuid::Uuid;
 use workers::Workers;
 
@@ -160,6 +161,7 @@ async fn services(
         let orders = Orders::new(Messaging::open(database).await?);
         let messaging = orders.messaging().clone();
         workers.relay(&messaging).await?;
+        remember_plans(messaging.db(), &tramline_orders::plans()).await?;
         let deadlines = orders.deadlines();
         workers.spawn(|stop| Box::pin(deadlines.run(stop)));
         let router = Arc::new(ReplyRouter::new(&orders));

@@ -1,7 +1,11 @@
 //! `tramline sagas`: looks at sagas of a running server that are overdue or stuck, and has them tried again, through its API.
 //!
-//! It decides nothing: what may be done, the server says.
+//! It decides nothing: what may be done, the server says. Only `verify` reads a database, since the program that it asks about is
+//! this one, and not the one that serves.
 
+mod verify;
+
+use crate::cli::StoreFlags;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use tramline_contract::{Page, RetrySaga, Saga, SagaId};
@@ -34,6 +38,8 @@ enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Hold every saga that is under way against the definitions of this program; exits with an error when it could not resume one
+    Verify(Box<StoreFlags>),
 }
 
 #[derive(Clone, Debug, Args)]
@@ -51,6 +57,7 @@ pub(crate) async fn run(flags: SagaFlags) -> anyhow::Result<()> {
     let server = ServiceClient::remote("the server", &flags.url);
     let server = server.context("--url must look like http://127.0.0.1:3000")?;
     match flags.command {
+        Command::Verify(stores) => verify::run(*stores).await,
         Command::Overdue(list) => show(&server, "/api/operations/sagas/overdue?", &list).await,
         Command::Parked(list) => show(&server, "/api/sagas?state=PARKED&", &list).await,
         Command::Retry { id, operator, reason } => {

@@ -45,6 +45,8 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     // gateway | services: it reaches a service over that service's HTTP interface alone.
     ("tramline-gateway", Some(&[CONTRACT, HTTP, MESSAGES])),
     ("tramline", None),
+    // Examples show the engine alone.
+    ("trip", Some(&[DB, MESSAGING, SAGAS])),
     // Tests of any crate may name it besides.
     (TESTING, Some(&[])),
     ("xtask", Some(&[])),
