@@ -1,3 +1,5 @@
+//! Plans of trips, and runs that are carried from one to another. They know no database.
+
 use super::*;
 use crate::{Command, Event, begin, define, step, transition};
 use proptest::prelude::*;
