@@ -227,6 +227,8 @@ async fn no_input_is_syntax() {
         ";",
         "--",
         "12.",
+        "12.50",
+        "1.5.2",
         ".5",
     ];
     let parts = prop_oneof![proptest::sample::select(syntax.to_vec()).prop_map(str::to_owned), "\\PC{0,12}"];
