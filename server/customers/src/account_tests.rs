@@ -76,13 +76,14 @@ enum Ask {
     Pay(i64),
 }
 
+/// Small amounts, so that what is asked for often equals what is left, or is one more.
 fn ask() -> impl Strategy<Value = Ask> {
     prop_oneof![
-        (1_i64..900).prop_map(Ask::Reserve),
-        (0_usize..20, 1_i64..900).prop_map(|(which, to)| Ask::Change(which, to)),
-        (0_usize..20).prop_map(Ask::Release),
-        (0_i64..3_000).prop_map(Ask::Limit),
-        (1_i64..500).prop_map(Ask::Pay),
+        (1_i64..9).prop_map(Ask::Reserve),
+        (0_usize..12, 1_i64..12).prop_map(|(which, to)| Ask::Change(which, to)),
+        (0_usize..12).prop_map(Ask::Release),
+        (0_i64..30).prop_map(Ask::Limit),
+        (1_i64..5).prop_map(Ask::Pay),
     ]
 }
 
@@ -90,7 +91,7 @@ proptest! {
     /// The same questions to a table of plain numbers: what is held per order, the limit, what was paid.
     #[test]
     fn an_account_answers_like_a_plain_table_and_never_gives_more_than_there_is(
-        limit in 0_i64..3_000,
+        limit in 0_i64..30,
         asks in prop::collection::vec(ask(), 0..80),
     ) {
         let mut account = given(limit);
