@@ -25,6 +25,8 @@ pub enum Stage {
     Build,
     /// Rust tests
     Unit,
+    /// Simulated sagas and checked models, optimised
+    Simulation,
     /// Examples in the documentation, and what must not compile
     Doc,
     /// Rust tests again, on PostgreSQL and Redis with either relay
@@ -36,14 +38,23 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 7] =
-        [Self::Check, Self::Build, Self::Unit, Self::Doc, Self::Stores, Self::Browser, Self::BrowserStores];
+    const ALL: [Self; 8] = [
+        Self::Check,
+        Self::Build,
+        Self::Unit,
+        Self::Simulation,
+        Self::Doc,
+        Self::Stores,
+        Self::Browser,
+        Self::BrowserStores,
+    ];
 
     fn title(self) -> &'static str {
         match self {
             Self::Check => "Checks",
             Self::Build => "Build",
             Self::Unit => "Rust tests",
+            Self::Simulation => "Simulation",
             Self::Doc => "Documentation tests",
             Self::Stores => "Rust tests, stores",
             Self::Browser => "Browser tests",
@@ -53,9 +64,12 @@ impl Stage {
 
     /// Whether the stage uses the optimised server, the one file that users get.
     fn needs_build(self) -> bool {
-        !matches!(self, Self::Check | Self::Build | Self::Doc)
+        !matches!(self, Self::Check | Self::Build | Self::Doc | Self::Simulation)
     }
 }
+
+/// Sagas that the simulation brings to their end under faults, in some minutes of two cores.
+const SIMULATED_SAGAS: &str = "100000";
 
 /// Runs all stages, or the given ones with what they need.
 ///
@@ -129,6 +143,7 @@ fn perform(stage: Stage) -> Result<(bool, Tally)> {
         Stage::Check => check::check().map(|()| (true, Tally::default())),
         Stage::Build => run::build().map(|_| (true, Tally::default())),
         Stage::Unit => unit(None),
+        Stage::Simulation => simulation(),
         Stage::Doc => doc(),
         Stage::Stores => on_stores(&stores::ALL, |stores| unit(Some(stores))),
         Stage::Browser => browser(None),
@@ -164,15 +179,32 @@ fn unit(stores: Option<Stores>) -> Result<(bool, Tally)> {
         println!("(Faster with cargo-nextest: `cargo install --locked cargo-nextest` brings it.)");
         cargo.args(["test", "--all-targets", "--no-fail-fast"]);
     }
-    if nextest && stores.is_some() {
-        // What starts servers of its own says the same whatever these are.
-        cargo.args(["-E", "not binary(cluster)"]);
+    if nextest {
+        // What starts servers of its own says the same whatever these are; what simulates has a stage of its own.
+        let apart = "binary(simulation) or package(tramline-models) or package(tramline-simulator)";
+        let left_out = if stores.is_some() { format!("binary(cluster) or {apart}") } else { apart.to_owned() };
+        cargo.args(["-E", &format!("not ({left_out})")]);
     }
     match stores {
         Some(stores) => cargo.args(stores.packages.iter().flat_map(|package| ["-p", package])),
         None => cargo.args(["--workspace", "--exclude", &settings.lib_package]),
     };
     if nextest { counted(&mut cargo, tally::of_nextest) } else { counted(&mut cargo, tally::of_libtest) }
+}
+
+/// What a plain run does with few requests and small models, with as many as must be: in release, since it is all work.
+fn simulation() -> Result<(bool, Tally)> {
+    let mut sum = (true, Tally::default());
+    for tests in
+        [&["-p", "tramline", "--test", "simulation"][..], &["-p", "tramline-models"], &["-p", "tramline-simulator"]]
+    {
+        let mut cargo = workspace::cargo();
+        cargo.args(["test", "--release", "--no-fail-fast"]).args(tests).args(["--", "--show-output"]);
+        cargo.env("TRAMLINE_SIMULATION_SAGAS", SIMULATED_SAGAS);
+        let (succeeded, tally) = counted(&mut cargo, tally::of_libtest)?;
+        sum = (sum.0 && succeeded, sum.1 + tally);
+    }
+    Ok(sum)
 }
 
 /// The tests in documentation; some hold code that must not compile.

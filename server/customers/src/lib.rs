@@ -28,7 +28,7 @@ pub use ledger::Payment;
 pub use operations::Operation;
 pub use routes::routes;
 pub use schema::migrations;
-pub use service::Customers;
+pub use service::{Creation, Customers};
 
 /// The consumer group of this service.
 pub const GROUP: &str = "customers";

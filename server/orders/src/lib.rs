@@ -22,6 +22,7 @@ mod rehearsals;
 mod replies;
 mod revise_order;
 mod routes;
+pub mod saga_definitions;
 mod saga_routes;
 mod sagas;
 mod schema;
@@ -30,12 +31,13 @@ mod store;
 
 pub use admission::Capacity;
 pub use bodies::bodies;
+pub use changes::{Change, Changing};
 pub use order::{Order, Refusal};
 pub use replies::ReplyRouter;
 pub use routes::routes;
 pub use sagas::{definitions, plans};
 pub use schema::migrations;
-pub use service::Orders;
+pub use service::{NewOrder, Orders, Placing};
 
 /// The consumer group of this service.
 pub const GROUP: &str = "orders";

@@ -242,6 +242,18 @@ impl<D> Step<D> {
         self.parts.destination
     }
 
+    /// The command that performs it.
+    #[must_use]
+    pub fn action(&self, data: &D) -> Command {
+        (self.parts.action)(data)
+    }
+
+    /// The command that undoes it; `None` when nothing does.
+    #[must_use]
+    pub fn compensation(&self, data: &D) -> Option<Command> {
+        self.parts.compensation.map(|make| make(data))
+    }
+
     /// The number of its group: steps of one group are performed at once.
     #[must_use]
     pub const fn group(&self) -> usize {

@@ -22,6 +22,24 @@ pub struct Campaign<F> {
     rare: Vec<&'static str>,
 }
 
+/// When a campaign has done enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Clients have asked for so much.
+    Requests(u64),
+    /// A rare or common state was reached so often.
+    Reached(&'static str, u64),
+}
+
+impl Until {
+    fn is_reached(self, report: &Report) -> bool {
+        match self {
+            Self::Requests(requests) => report.requests >= requests,
+            Self::Reached(state, count) => report.reached.get(state).copied().unwrap_or(0) >= count,
+        }
+    }
+}
+
 /// What a campaign without a violation did.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -85,11 +103,11 @@ impl<W: World, F: Fn(&Stage) -> Result<W, DbError> + Sync> Campaign<F> {
         self
     }
 
-    /// Runs seed after seed until so many requests were made, on so many threads. A run is always on one.
+    /// Runs seed after seed until enough is done, on so many threads. A run is always on one.
     ///
     /// # Errors
     /// The first violation, shrunk.
-    pub fn run(&self, first_seed: u64, requests: u64, threads: usize) -> Result<Report, Box<Failure>> {
+    pub fn run(&self, first_seed: u64, until: Until, threads: usize) -> Result<Report, Box<Failure>> {
         let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
         let sum = Mutex::new((Report::default(), None::<u64>));
         std::thread::scope(|scope| {
@@ -105,7 +123,7 @@ impl<W: World, F: Fn(&Stage) -> Result<W, DbError> + Sync> Campaign<F> {
                             *worst = Some(worst.map_or(seed, |other| other.min(seed)));
                             failed.store(true, Ordering::Relaxed);
                         }
-                        if report.requests >= requests {
+                        if until.is_reached(report) {
                             return;
                         }
                     }

@@ -23,7 +23,7 @@ mod stage;
 mod witness;
 mod world;
 
-pub use campaign::{Campaign, Failure, Report};
+pub use campaign::{Campaign, Failure, Report, Until};
 pub use chance::Chance;
 pub use effects::Group;
 pub use stage::Stage;

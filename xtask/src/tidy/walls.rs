@@ -47,6 +47,8 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     ("tramline", None),
     // Examples show the engine alone.
     ("trip", Some(&[DB, MESSAGING, SAGAS])),
+    // Nothing depends on it: it checks whatever there is.
+    ("tramline-models", None),
     // Tests of any crate may name it besides.
     (TESTING, Some(&[])),
     ("xtask", Some(&[])),

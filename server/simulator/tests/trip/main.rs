@@ -2,13 +2,13 @@
 
 mod world;
 
-use tramline_simulator::{Campaign, Flaw};
+use tramline_simulator::{Campaign, Flaw, Until};
 use world::{BOOKS_TWICE, MATCHES_ANY_REPLY, RARE, Trips, UNDOES_NOTHING};
 
 /// Trips in a plain run of this test.
-const TRIPS: u64 = 1_000;
+const TRIPS: Until = Until::Requests(1_000);
 /// Trips within which each flaw must be found.
-const UNTIL_FOUND: u64 = 3_000;
+const UNTIL_FOUND: Until = Until::Requests(3_000);
 
 #[test]
 fn no_fault_breaks_a_promise_and_every_rare_state_is_reached() {

@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use tramline_db::{BoxFuture, DbError, Migration, sql};
 use tramline_messaging::{Handler, HandlerError, Messaging, Record, UnitOfWork};
-use tramline_sagas::{Command, Definition, Orchestrator, Participant, Reply, ReplyHandler, define, reply_to, step};
+use tramline_sagas::{
+    Command, Deadlines, Definition, Orchestrator, Participant, Reply, ReplyHandler, Sagas, define, reply_to, step,
+};
 use tramline_simulator::{Flaw, Group, Stage, World, Wrongs};
 use uuid::Uuid;
 
@@ -87,14 +89,14 @@ impl Handler for Replies {
             for reply in batch {
                 let mut reply = Arc::clone(reply);
                 if self.matches_any {
-                    let awaited: Option<(Option<Uuid>,)> = work
+                    let awaited: Option<(Option<String>,)> = work
                         .tx
                         .optional(
-                            sql("select pending_command from saga_instance where saga_id = $1")
-                                .bind(reply.headers.saga_id),
+                            sql("select awaits from saga_instance where saga_id = $1").bind(reply.headers.saga_id),
                         )
                         .await?;
-                    Arc::make_mut(&mut reply).headers.correlation_id = awaited.and_then(|(id,)| id);
+                    let any = awaited.and_then(|(awaited,)| first_command(&awaited?));
+                    Arc::make_mut(&mut reply).headers.correlation_id = any;
                 }
                 self.saga.on_reply(work, &reply).await?;
             }
@@ -103,6 +105,12 @@ impl Handler for Replies {
     }
 
     fn committed(&self, (): ()) {}
+}
+
+/// Whatever command the saga waits for.
+fn first_command(awaited: &str) -> Option<Uuid> {
+    let awaited: serde_json::Value = serde_json::from_str(awaited).ok()?;
+    awaited.as_array()?.iter().find_map(|one| one.get("command")?.as_str()?.parse().ok())
 }
 
 /// The partners: a hotel and an airline.
@@ -174,6 +182,7 @@ impl Partners {
 pub struct Trips {
     agency: Messaging,
     saga: Arc<Orchestrator<Trip>>,
+    deadlines: Deadlines,
     partners: Messaging,
     groups: Vec<Group>,
     count: usize,
@@ -202,7 +211,8 @@ impl Trips {
             Group::new(stage, "partners", &partners, &[("agency", PARTNER_COMMANDS)], handler),
         ];
         let count = stage.choose(|chance| 1 + chance.index(8).unwrap_or(0));
-        Ok(Self { agency, saga, partners, groups, count })
+        let deadlines = Deadlines::new(agency.clone(), Sagas::new(vec![Arc::clone(&saga) as _]));
+        Ok(Self { agency, saga, deadlines, partners, groups, count })
     }
 
     async fn trips(&self) -> Result<Vec<(Uuid, String)>, DbError> {
@@ -242,6 +252,10 @@ impl World for Trips {
             })
         });
         Box::pin(started)
+    }
+
+    fn time_passed(&self) -> BoxFuture<'_, Result<(), HandlerError>> {
+        Box::pin(async move { Ok(self.deadlines.look().await.map(drop)?) })
     }
 
     fn always(&self) -> BoxFuture<'_, Wrongs> {
