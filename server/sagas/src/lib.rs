@@ -94,6 +94,7 @@
 //! This crate knows no domain.
 
 mod awaited;
+pub mod choreography;
 mod command;
 mod deadlines;
 mod deferred;
