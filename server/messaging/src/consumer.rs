@@ -42,6 +42,11 @@ pub struct Consumer<E> {
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (u32, Instant)>,
     rest: Duration,
+    /// Which messages are a concern of the group's.
+    wanted: fn(&Record) -> bool,
+    /// How far streams were read in which nothing came that is wanted. The offset follows with the next message that is, or with
+    /// the next report.
+    ahead: HashMap<StreamId, i64>,
 }
 
 enum Turn {
@@ -77,6 +82,8 @@ impl<E: Effects> Consumer<E> {
             parked: HashSet::new(),
             failing: HashMap::new(),
             rest: Duration::ZERO,
+            wanted: |_| true,
+            ahead: HashMap::new(),
         }
     }
 
@@ -84,6 +91,14 @@ impl<E: Effects> Consumer<E> {
     #[must_use]
     pub const fn resting(mut self, rest: Duration) -> Self {
         self.rest = rest;
+        self
+    }
+
+    /// Only messages for which this holds are brought to the effects (*Selective Consumer*, Hohpe and Woolf). The others cost no
+    /// transaction: the group passes over them and writes so down once a second.
+    #[must_use]
+    pub fn only(mut self, wanted: fn(&Record) -> bool) -> Self {
+        self.wanted = wanted;
         self
     }
 
@@ -119,7 +134,7 @@ impl<E: Effects> Consumer<E> {
             .positions
             .iter()
             .filter(|(stream, _)| !self.failing.contains_key(*stream))
-            .map(|(stream, seq)| (stream.clone(), *seq))
+            .map(|(stream, seq)| (stream.clone(), self.ahead.get(stream).copied().unwrap_or(*seq)))
             .collect();
         let retry_at = self.failing.values().map(|(_, at)| *at).min();
         let news = async {
@@ -171,6 +186,7 @@ impl<E: Effects> Consumer<E> {
             .collect();
         self.positions =
             if streams.is_empty() { HashMap::new() } else { self.effects.claim(&streams).await?.into_iter().collect() };
+        self.ahead.clear();
         self.failing.retain(|stream, _| self.positions.contains_key(stream));
         self.parked = self.effects.parked_keys().await?.into_iter().collect();
         Ok(())
@@ -178,6 +194,10 @@ impl<E: Effects> Consumer<E> {
 
     /// Tells the broker how far the group has come for good; also when nothing moved, since it may have forgotten the group.
     async fn report(&mut self) {
+        if let Err(error) = self.catch_up().await {
+            tracing::warn!(group = self.group, error = ?error, "what was passed over could not be written down");
+            self.reload().await;
+        }
         if let Err(error) = self.effects_stand_still().await {
             tracing::warn!(group = self.group, error = ?error, "the offsets could not be looked at");
         }
@@ -185,6 +205,17 @@ impl<E: Effects> Consumer<E> {
         if let Err(error) = self.broker.committed(self.group, &positions).await {
             tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
         }
+    }
+
+    /// Moves the offsets of streams in which nothing was wanted lately.
+    async fn catch_up(&mut self) -> Result<(), HandlerError> {
+        if self.ahead.is_empty() {
+            return Ok(());
+        }
+        let moves = self.ahead.iter().map(|(stream, to)| self.step(stream, *to)).collect::<Result<Vec<_>, _>>()?;
+        self.effects.apply(&moves, &[]).await?;
+        self.advance(moves);
+        Ok(())
     }
 
     /// A store that forgot, because it was wiped or restored, has the group begin again where the store stands.
@@ -201,9 +232,20 @@ impl<E: Effects> Consumer<E> {
     }
 
     /// Handles what came: all at once, or message by message when that fails or some keys are parked.
-    async fn take(&mut self, batches: Vec<Batch>) {
-        let clean = self.parked.is_empty()
-            || !batches.iter().flat_map(|(_, records)| records).any(|record| self.parked.contains(&record.key));
+    async fn take(&mut self, mut batches: Vec<Batch>) {
+        let (wanted, ahead) = (self.wanted, &mut self.ahead);
+        batches.retain(|(stream, records)| {
+            let concerns = records.iter().any(|record| wanted(record));
+            if let (false, Some(last)) = (concerns, records.last()) {
+                ahead.insert(stream.clone(), last.seq);
+            }
+            concerns
+        });
+        if batches.is_empty() {
+            return;
+        }
+        let clean =
+            self.parked.is_empty() || !batches.iter().flat_map(|(_, records)| records).any(|record| self.waits(record));
         if clean {
             match self.attempt(&batches).await {
                 Ok(()) => return,
@@ -267,7 +309,8 @@ impl<E: Effects> Consumer<E> {
 
     /// The effects of the batch and the move of every offset in it.
     async fn attempt(&mut self, batches: &[Batch]) -> Result<(), HandlerError> {
-        let batch: Vec<Arc<Record>> = batches.iter().flat_map(|(_, records)| records).cloned().collect();
+        let all = batches.iter().flat_map(|(_, records)| records);
+        let batch: Vec<Arc<Record>> = all.filter(|record| (self.wanted)(record)).cloned().collect();
         let moves = self.moves(batches)?;
         let effect = self.effects.apply(&moves, &batch).await?;
         self.advance(moves);
@@ -283,21 +326,32 @@ impl<E: Effects> Consumer<E> {
         }
     }
 
+    /// Whether a message has to wait behind a parked one of its key.
+    fn waits(&self, record: &Record) -> bool {
+        self.parked.contains(&record.key) && (self.wanted)(record)
+    }
+
     /// From where to where each offset goes.
     fn moves(&self, batches: &[Batch]) -> Result<Vec<Move>, HandlerError> {
-        let step = |(stream, records): &Batch| {
-            let (from, to) = (records.first()?.seq - 1, records.last()?.seq);
-            Some((stream.clone(), from, to))
-        };
-        let steps = batches.iter().filter_map(step).map(|(stream, from, to)| {
-            let epoch = self.epochs.get(&stream.partition).copied().ok_or(HandlerError::Moved)?;
-            Ok(Move { stream, from, to, epoch })
-        });
-        steps.collect()
+        let ends = batches.iter().filter_map(|(stream, records)| Some((stream, records.first()?, records.last()?)));
+        ends.map(|(stream, first, last)| {
+            let step = self.step(stream, last.seq)?;
+            // What lies between the offset and the batch must have been read and passed over.
+            let read = self.ahead.get(stream).copied().unwrap_or(step.from);
+            if first.seq == read + 1 { Ok(step) } else { Err(HandlerError::Moved) }
+        })
+        .collect()
+    }
+
+    fn step(&self, stream: &StreamId, to: i64) -> Result<Move, HandlerError> {
+        let from = self.positions.get(stream).copied().ok_or(HandlerError::Moved)?;
+        let epoch = self.epochs.get(&stream.partition).copied().ok_or(HandlerError::Moved)?;
+        Ok(Move { stream: stream.clone(), from, to, epoch })
     }
 
     fn advance(&mut self, moves: Vec<Move>) {
         for step in moves {
+            self.ahead.remove(&step.stream);
             self.positions.insert(step.stream, step.to);
         }
     }

@@ -16,7 +16,7 @@ impl<E: Effects> Consumer<E> {
         record: &Arc<Record>,
         attempt: u32,
     ) -> Result<(), HandlerError> {
-        if self.parked.contains(&record.key) {
+        if self.waits(record) {
             if self.park_behind(stream, record).await? {
                 return Ok(());
             }

@@ -5,5 +5,6 @@ mod delivery;
 mod log_tailing;
 mod parking;
 mod redis;
+mod selective;
 mod sharing;
 mod support;

@@ -117,6 +117,17 @@ impl Life {
         Self::among(&Sharing::Alone, broker, depot, shop, handler).await
     }
 
+    /// A life whose consumer passes over what it does not want.
+    pub async fn selecting(
+        broker: Arc<dyn Broker>,
+        depot: &Messaging,
+        shop: &Messaging,
+        handler: Arc<Shop>,
+        wanted: fn(&Record) -> bool,
+    ) -> Self {
+        Self::with(&Sharing::Alone, broker, depot, shop, handler, (Duration::ZERO, wanted)).await
+    }
+
     /// A life beside which there may be others on the same stores.
     pub async fn among(
         sharing: &Sharing,
@@ -125,7 +136,7 @@ impl Life {
         shop: &Messaging,
         handler: Arc<Shop>,
     ) -> Self {
-        Self::resting(Duration::ZERO, sharing, broker, depot, shop, handler).await
+        Self::with(sharing, broker, depot, shop, handler, (Duration::ZERO, |_| true)).await
     }
 
     /// A life whose consumer lets parcels gather for so long.
@@ -136,6 +147,17 @@ impl Life {
         depot: &Messaging,
         shop: &Messaging,
         handler: Arc<Shop>,
+    ) -> Self {
+        Self::with(sharing, broker, depot, shop, handler, (rest, |_| true)).await
+    }
+
+    async fn with(
+        sharing: &Sharing,
+        broker: Arc<dyn Broker>,
+        depot: &Messaging,
+        shop: &Messaging,
+        handler: Arc<Shop>,
+        (rest, wanted): (Duration, fn(&Record) -> bool),
     ) -> Self {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let mut owned = Vec::new();
@@ -149,7 +171,8 @@ impl Life {
         let relay = Relay::new(depot.clone(), Arc::clone(&broker), owned.pop().expect("two were joined"));
         tasks.spawn(relay.run(stop.clone()));
         let effects = Transactional::new(GROUP, shop.clone(), handler);
-        let consumer = Consumer::new(GROUP, broker, &[(DEPOT, PARCELS)], consumer, effects).resting(rest);
+        let consumer = Consumer::new(GROUP, broker, &[(DEPOT, PARCELS)], consumer, effects);
+        let consumer = consumer.resting(rest).only(wanted);
         tasks.spawn(consumer.run(stop.clone()));
         Self { tasks, stop }
     }
