@@ -35,7 +35,7 @@ tramline_db::record! {
 }
 
 /// The phase's name and step in the database.
-fn phase_columns(phase: Phase) -> (&'static str, i64) {
+pub(crate) fn phase_columns(phase: Phase) -> (&'static str, i64) {
     match phase {
         Phase::Running(step) => ("RUNNING", number(step)),
         Phase::Compensating(step) => ("COMPENSATING", number(step)),

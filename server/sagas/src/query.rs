@@ -32,6 +32,8 @@ pub struct InstanceView {
     pub started_at: UtcMicros,
     /// When it ended.
     pub ended_at: Option<UtcMicros>,
+    /// Whether nobody leads it: it is held against a [`crate::choreography::Protocol`].
+    pub choreographed: bool,
 }
 
 /// Which sagas to list.
@@ -89,6 +91,7 @@ tramline_db::record! {
         version: i64,
         started_at: i64,
         ended_at: Option<i64>,
+        choreographed: i64,
     }
 }
 
@@ -106,6 +109,7 @@ impl Row {
             version: self.version,
             started_at: UtcMicros(self.started_at),
             ended_at: self.ended_at.map(UtcMicros),
+            choreographed: self.choreographed == 1,
         })
     }
 }
@@ -119,7 +123,7 @@ pub async fn list_instances(db: &Db, filter: InstanceFilter, limit: i64) -> Resu
     let rows: Vec<Row> = db
         .all(
             sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, \
-                 version, started_at, ended_at \
+                 version, started_at, ended_at, choreographed \
                  from saga_instance \
                  where (started_at, saga_id) < ($1, $2) and ($3 is null or saga_type = $3) and ($4 is null or phase = $4) \
                  order by started_at desc, saga_id desc limit $5")
@@ -142,7 +146,7 @@ pub async fn find_instance(db: &Db, id: Uuid) -> Result<Option<(InstanceView, Ve
         .optional(
             sql(
                 "select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, version, \
-                 started_at, ended_at from saga_instance where saga_id = $1",
+                 started_at, ended_at, choreographed from saga_instance where saga_id = $1",
             )
             .bind(id),
         )

@@ -102,4 +102,12 @@ alter table saga_instance add column fingerprint text not null default '';
 alter table saga_instance add column data_version bigint not null default 1;
 ",
     },
+    Migration {
+        version: 220,
+        description: "sagas: runs that nobody leads",
+        sql: "
+-- 1 for a run of a choreographed saga, which is held against its protocol and awaits no reply.
+alter table saga_instance add column choreographed bigint not null default 0;
+",
+    },
 ];
