@@ -138,12 +138,9 @@ impl CreateOrder {
         let customer_id = fields.id("customerId").map(CustomerId);
         let total = fields.amount("total");
         let coordination = fields
-            .optional("coordination", |value| match value.as_str() {
-                Some("orchestration") => Ok(Coordination::Orchestration),
-                Some("choreography") => {
-                    Err("\"choreography\" is not offered by this version; use \"orchestration\"".to_owned())
-                }
-                _ => Err("must be \"orchestration\"".to_owned()),
+            .optional("coordination", |value| {
+                let known = value.as_str().and_then(Coordination::parse);
+                known.ok_or_else(|| "must be \"orchestration\" or \"choreography\"".to_owned())
             })
             .unwrap_or_default();
         fields.finish()?;

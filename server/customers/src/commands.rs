@@ -1,6 +1,6 @@
 //! Carries out commands of sagas and replies to them.
 
-use crate::credit;
+use crate::{credit, publish::Asked};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tramline_contract::RejectionReason;
@@ -14,7 +14,6 @@ use tramline_messages::{
 };
 use tramline_messaging::{Handler, HandlerError, Record, UnitOfWork};
 use tramline_sagas::{Reply, reply_to};
-use uuid::Uuid;
 
 /// Handles the channel of commands to this service.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,17 +41,18 @@ impl Handler for CommandHandler {
 }
 
 async fn carry_out(work: &mut UnitOfWork<'_>, command: &Record) -> Result<Reply, HandlerError> {
+    let asked = Asked::by_command(command);
     Ok(match command.headers.kind.as_str() {
         ReserveCredit::KIND => {
-            let refused = credit::reserve(work, &read(command)?).await?;
+            let refused = credit::reserve(work, &asked, &read(command)?).await?;
             refused.map_or_else(|| Reply::done(CreditReserved::KIND, &CreditReserved {}), refuse)
         }
         ReleaseCredit::KIND => {
-            credit::release(work, saga_of(command)?, &read(command)?).await?;
+            credit::release(work, &asked, &read(command)?).await?;
             Reply::done(CreditReleased::KIND, &CreditReleased {})
         }
         ChangeReservation::KIND => {
-            let refused = credit::change(work, saga_of(command)?, &read(command)?).await?;
+            let refused = credit::change(work, &asked, &read(command)?).await?;
             refused.map_or_else(|| Reply::done(ReservationChanged::KIND, &ReservationChanged {}), refuse)
         }
         other => return Err(HandlerError::Permanent(format!("the command {other} is not known here"))),
@@ -66,10 +66,4 @@ fn refuse(reason: RejectionReason) -> Reply {
 fn read<T: DeserializeOwned>(command: &Record) -> Result<T, HandlerError> {
     serde_json::from_str(&command.payload)
         .map_err(|error| HandlerError::Permanent(format!("the body does not read: {error}")))
-}
-
-/// The saga is a part of the command's name: another one may ask for the same order again.
-fn saga_of(command: &Record) -> Result<Uuid, HandlerError> {
-    let named = command.headers.saga_id;
-    named.ok_or_else(|| HandlerError::Permanent(format!("the command {} names no saga", command.headers.kind)))
 }

@@ -5,18 +5,18 @@
 
 use crate::{
     account::Account,
-    publish::{append, meanwhile},
+    publish::{Asked, append, meanwhile, publish_unknown},
     reservation,
 };
 use tramline_contract::{Money, RejectionReason};
 use tramline_eventsourcing::EventStore;
 use tramline_messages::customers::{ChangeReservation, ReleaseCredit, ReserveCredit};
 use tramline_messaging::{HandlerError, UnitOfWork};
-use uuid::Uuid;
 
 /// Holds credit for an order, or says why not.
 pub(crate) async fn reserve(
     work: &mut UnitOfWork<'_>,
+    asked: &Asked,
     command: &ReserveCredit,
 ) -> Result<Option<RejectionReason>, HandlerError> {
     let ReserveCredit { customer_id, order_id, amount } = *command;
@@ -30,8 +30,11 @@ pub(crate) async fn reserve(
         let first = reservation::outcome(work.tx, order_id).await?;
         return first.ok_or_else(|| HandlerError::Transient("the reservation vanished".to_owned()));
     }
-    if let (Some(loaded), Some((event, _))) = (loaded, decision) {
-        append(work, customer_id, loaded, &event).await?;
+    match (loaded, decision) {
+        (Some(loaded), Some((event, _))) => {
+            append(work, asked, customer_id, loaded, &event).await?;
+        }
+        _ => publish_unknown(work, asked, customer_id, order_id)?,
     }
     Ok(refused)
 }
@@ -39,11 +42,11 @@ pub(crate) async fn reserve(
 /// Gives back what is held for an order. That nothing is held is no refusal: the command asks for just that.
 pub(crate) async fn release(
     work: &mut UnitOfWork<'_>,
-    saga_id: Uuid,
+    asked: &Asked,
     command: &ReleaseCredit,
 ) -> Result<(), HandlerError> {
     let ReleaseCredit { customer_id, order_id } = *command;
-    if !reservation::record_change(work.tx, order_id, saga_id, None).await? {
+    if !reservation::record_change(work.tx, order_id, asked.saga_id()?, None).await? {
         return Ok(());
     }
     let held = reservation::held(work.tx, order_id, customer_id).await?;
@@ -52,16 +55,17 @@ pub(crate) async fn release(
     if !reservation::hold(work.tx, order_id, held, Money::ZERO).await? {
         return Err(meanwhile());
     }
-    append(work, customer_id, loaded, &event).await?;
+    append(work, asked, customer_id, loaded, &event).await?;
     Ok(())
 }
 
 /// Holds another amount for an order, or says why not.
 pub(crate) async fn change(
     work: &mut UnitOfWork<'_>,
-    saga_id: Uuid,
+    asked: &Asked,
     command: &ChangeReservation,
 ) -> Result<Option<RejectionReason>, HandlerError> {
+    let saga_id = asked.saga_id()?;
     let ChangeReservation { customer_id, order_id, amount } = *command;
     let held = reservation::held(work.tx, order_id, customer_id).await?;
     let loaded = EventStore::<Account>::load(work.tx, customer_id.0).await?;
@@ -78,7 +82,7 @@ pub(crate) async fn change(
         return Err(meanwhile());
     }
     if let (Some(loaded), Some((event, _))) = (loaded, decision) {
-        append(work, customer_id, loaded, &event).await?;
+        append(work, asked, customer_id, loaded, &event).await?;
     }
     Ok(refused)
 }

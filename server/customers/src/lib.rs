@@ -7,6 +7,7 @@ mod account;
 #[cfg(test)]
 mod account_tests;
 mod bodies;
+mod choreography;
 mod commands;
 mod credit;
 mod event;
@@ -22,6 +23,7 @@ mod service;
 
 pub use account::Account;
 pub use bodies::bodies;
+pub use choreography::{OrderEventHandler, is_our_turn};
 pub use commands::CommandHandler;
 pub use event::AccountEvent;
 pub use ledger::Payment;
@@ -32,3 +34,5 @@ pub use service::{Creation, Customers};
 
 /// The consumer group of this service.
 pub const GROUP: &str = "customers";
+/// The consumer group of its turns in sagas that nobody leads.
+pub const CHOREOGRAPHY_GROUP: &str = "customers-choreography";

@@ -4,7 +4,7 @@ use crate::{
     account::Account,
     event::AccountEvent,
     ledger::{self, Payment},
-    publish::{append, meanwhile},
+    publish::{Asked, append, meanwhile},
 };
 use tramline_contract::{CustomerId, Money, PaymentReference, SetCreditLimit, Version};
 use tramline_db::sql;
@@ -45,7 +45,7 @@ pub(crate) async fn set_credit_limit(
         });
     }
     match account.set_limit(wanted.credit_limit) {
-        Some(event) => Ok(Operation::Done(append(work, id, (account, version), &event).await?)),
+        Some(event) => Ok(Operation::Done(append(work, &Asked::by_hand(), id, (account, version), &event).await?)),
         // It is so already: nothing happens, and a caller that repeats itself hears the same again.
         None => Ok(Operation::Done(Version(version))),
     }
@@ -81,7 +81,7 @@ pub(crate) async fn record_payment(work: &mut UnitOfWork<'_>, payment: &Payment)
         amount: payment.amount,
         reference: payment.reference.as_ref().map(PaymentReference::as_str).map(str::to_owned),
     };
-    let version = append(work, payment.customer_id, (account, version), &event).await?;
+    let version = append(work, &Asked::by_hand(), payment.customer_id, (account, version), &event).await?;
     let now = work.now;
     if !ledger::enter(work.tx, payment, version, now).await? {
         return Err(meanwhile());

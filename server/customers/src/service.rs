@@ -5,7 +5,7 @@ use crate::{
     event::AccountEvent,
     ledger::Payment,
     operations::{self, Operation},
-    publish::publish,
+    publish::{Asked, publish},
 };
 use tramline_contract::{Created, CustomerId, CustomerName, Money, SetCreditLimit, Timestamp, Version};
 use tramline_db::{DbError, UtcMicros};
@@ -147,7 +147,7 @@ async fn create(
     let appended = EventStore::append(work.tx, id.0, &mut account, 0, std::slice::from_ref(&created), now).await?;
     match appended {
         Appended::At(version) => {
-            publish(work, id, version, &created, &account)?;
+            publish(work, &Asked::by_hand(), id, version, &created, &account)?;
             Ok(Creation::Done(Created { id: id.0, version: Version(version) }))
         }
         Appended::Conflict => {

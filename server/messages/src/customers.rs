@@ -190,3 +190,19 @@ pub struct CustomerSnapshot {
     /// When the customer was created, in microseconds since 1970.
     pub created_at_micros: i64,
 }
+
+/// The body of the event that a customer who was asked for credit does not exist, on the channel `Customer`. It is of no
+/// aggregate's version, since there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerUnknown {
+    /// Who was asked for.
+    pub customer_id: CustomerId,
+    /// For which order.
+    pub order_id: OrderId,
+}
+
+impl CustomerUnknown {
+    /// The event's kind.
+    pub const KIND: &'static str = "CustomerUnknown";
+}

@@ -11,6 +11,7 @@ pub mod mending;
 pub mod notifications;
 pub mod orders;
 pub mod parts;
+pub mod protocols;
 
 /// The services, as publishers of streams.
 pub mod services {

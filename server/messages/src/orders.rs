@@ -1,5 +1,6 @@
 //! What the orders service tells.
 
+use crate::protocols::{CANCEL_ORDER, CREATE_ORDER, REVISE_ORDER};
 use serde::{Deserialize, Serialize};
 use tramline_contract::{Coordination, CustomerId, Money, OrderState, RejectionReason, SagaId};
 
@@ -53,6 +54,18 @@ impl OrderEvent {
             Self::OrderRevisionBegun { .. } => "OrderRevisionBegun",
             Self::OrderRevisionRefused { .. } => "OrderRevisionRefused",
             Self::OrderRevised { .. } => "OrderRevised",
+        }
+    }
+
+    /// The kind of the saga in which it happens.
+    #[must_use]
+    pub const fn saga(self) -> &'static str {
+        match self {
+            Self::OrderCreated | Self::OrderApproved | Self::OrderRejected { .. } => CREATE_ORDER,
+            Self::OrderCancelBegun | Self::OrderCancelUndone | Self::OrderCancelled => CANCEL_ORDER,
+            Self::OrderRevisionBegun { .. } | Self::OrderRevisionRefused { .. } | Self::OrderRevised { .. } => {
+                REVISE_ORDER
+            }
         }
     }
 }

@@ -52,6 +52,8 @@ pub fn project(batch: &[Arc<Record>]) -> Result<Changes, HandlerError> {
                 let OrderChanged { after, .. } = read(record)?;
                 keep_newer(&mut changes.orders, OrderId(id), version, after);
             }
+            // Of no aggregate: it answers a saga, and changes nothing that is shown.
+            CustomerUnknown::KIND => {}
             other => return Err(HandlerError::Permanent(format!("the event {other} is not known here"))),
         }
     }

@@ -17,8 +17,7 @@ use tramline_messages::{
 use tramline_messaging::Record;
 use tramline_sagas::{Command, Definition, define, step};
 
-/// The saga's kind.
-pub const CANCEL_ORDER: &str = "CancelOrder";
+pub use tramline_messages::protocols::CANCEL_ORDER;
 
 /// What the saga knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

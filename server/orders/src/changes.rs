@@ -3,14 +3,16 @@
 
 use crate::{
     cancel_order::CancelOrderData,
+    choreography,
     order::{Order, Refusal},
     revise_order::ReviseOrderData,
     sagas::Sagas,
     store,
 };
 use std::time::Duration;
-use tramline_contract::{Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
+use tramline_contract::{Coordination, Money, OrderAccepted, OrderId, OrderState, SagaId, Version};
 use tramline_messaging::{HandlerError, UnitOfWork};
+use uuid::Uuid;
 
 /// What an order is asked to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,22 +56,55 @@ pub(crate) async fn begin(
     if let Err(refusal) = may_begin(&order, change) {
         return Ok(Changing::Refused(refusal));
     }
-    let (saga_id, customer_id) = (work.new_id(), order.customer_id);
-    let state = match change {
+    let saga_id = work.new_id();
+    let version = order.version.next();
+    let state = match order.coordination {
+        Coordination::Orchestration => lead(work, sagas, &order, saga_id, change).await?,
+        Coordination::Choreography => tell(work, order, SagaId(saga_id), change).await?,
+    };
+    Ok(Changing::Accepted(OrderAccepted { id, version, state, saga_id: Some(SagaId(saga_id)) }))
+}
+
+/// Starts a saga that is led.
+async fn lead(
+    work: &mut UnitOfWork<'_>,
+    sagas: &Sagas,
+    order: &Order,
+    saga_id: Uuid,
+    change: Change,
+) -> Result<OrderState, HandlerError> {
+    let (id, customer_id) = (order.id, order.customer_id);
+    // Nobody else can have changed the row, so the first step is not refused and makes the next version.
+    match change {
         Change::Cancel => {
             let data = CancelOrderData { order_id: id, customer_id, changed: None };
             sagas.cancel_order.start(work, saga_id, id.0, data).await?;
-            OrderState::CancelPending
+            Ok(OrderState::CancelPending)
         }
         Change::Revise { total, .. } => {
             let data = ReviseOrderData { order_id: id, customer_id, total, refusal: None, changed: None };
             sagas.revise_order.start(work, saga_id, id.0, data).await?;
-            OrderState::RevisionPending
+            Ok(OrderState::RevisionPending)
         }
+    }
+}
+
+/// Begins a saga that nobody leads.
+async fn tell(
+    work: &mut UnitOfWork<'_>,
+    mut order: Order,
+    saga: SagaId,
+    change: Change,
+) -> Result<OrderState, HandlerError> {
+    let begun = match change {
+        Change::Cancel => order.begin_cancel(saga, work.now),
+        Change::Revise { total, .. } => order.begin_revision(saga, total, work.now),
     };
-    // Nobody else can have changed the row, so the first step was not refused and has made the next version.
-    let version = order.version.next();
-    Ok(Changing::Accepted(OrderAccepted { id, version, state, saga_id: Some(SagaId(saga_id)) }))
+    let event = begun.map_err(|refusal| HandlerError::Permanent(refusal.to_string()))?;
+    let told = store::update(work, &order, event).await?;
+    let told = told.ok_or_else(|| HandlerError::Transient("the order changed meanwhile".to_owned()))?;
+    choreography::begun(work, event.saga(), &order, told).await?;
+    Ok(order.state)
 }
 
 /// A lock first: whoever finds one learns whom to wait for, whatever version has been seen.

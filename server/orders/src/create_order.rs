@@ -17,8 +17,7 @@ use tramline_messages::{
 use tramline_messaging::Record;
 use tramline_sagas::{Command, Definition, define, step};
 
-/// The saga's kind.
-pub const CREATE_ORDER: &str = "CreateOrder";
+pub use tramline_messages::protocols::CREATE_ORDER;
 
 /// What the saga knows, input parameters first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

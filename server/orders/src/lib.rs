@@ -8,6 +8,7 @@ mod admission;
 mod bodies;
 mod cancel_order;
 mod changes;
+mod choreography;
 mod create_order;
 mod export;
 pub mod invariants;
@@ -32,6 +33,7 @@ mod store;
 pub use admission::Capacity;
 pub use bodies::bodies;
 pub use changes::{Change, Changing};
+pub use choreography::{CustomerEventHandler, is_our_turn};
 pub use order::{Order, Refusal};
 pub use replies::ReplyRouter;
 pub use routes::routes;
@@ -41,3 +43,5 @@ pub use service::{NewOrder, Orders, Placing};
 
 /// The consumer group of this service.
 pub const GROUP: &str = "orders";
+/// The consumer group of its turns in sagas that nobody leads.
+pub const CHOREOGRAPHY_GROUP: &str = "orders-choreography";

@@ -45,7 +45,7 @@ impl Participant for OrderParticipant {
 async fn place(work: &mut UnitOfWork<'_>, saga: SagaId, data: &CreateOrderData) -> Result<Reply, HandlerError> {
     let CreateOrderData { order_id, customer_id, total, coordination, .. } = *data;
     let (order, event) = Order::place(order_id, customer_id, total, coordination, saga, work.now);
-    if !store::insert(work, &order, event).await? {
+    if store::insert(work, &order, event).await?.is_none() {
         return Err(HandlerError::Transient("the order is there already".to_owned()));
     }
     Ok(Reply::done("OrderPlaced", &json!({ "version": order.version })))
@@ -92,7 +92,7 @@ async fn change(
         return Err(HandlerError::Permanent(format!("there is no order {id}")));
     };
     match act(&mut order, work.now) {
-        Ok(event) if store::update(work, &order, event).await? => {
+        Ok(event) if store::update(work, &order, event).await?.is_some() => {
             notices::tell_of_refusal(work, &order, event)?;
             Ok(Reply::done(event.kind(), &Changed::of(&order)))
         }

@@ -20,8 +20,7 @@ use tramline_messages::{
 use tramline_messaging::Record;
 use tramline_sagas::{Command, Definition, define, step};
 
-/// The saga's kind.
-pub const REVISE_ORDER: &str = "ReviseOrder";
+pub use tramline_messages::protocols::REVISE_ORDER;
 
 /// What the saga knows, input parameters first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use crate::{
     revise_order::{self, ReviseOrderData},
 };
 use std::sync::Arc;
-use tramline_messages::channels::ORDER_REPLIES;
+use tramline_messages::{channels::ORDER_REPLIES, protocols};
 use tramline_sagas::{InstanceView, Orchestrator, Plan, ReplyHandler, Resumes, SagaKind, StepView};
 
 /// Every definition, to say whether it resumes a saga.
@@ -67,6 +67,10 @@ impl Sagas {
 
     /// How far each step of a run has come; none when no definition has its name any more.
     pub(crate) fn steps(&self, run: &InstanceView) -> Vec<StepView> {
+        if run.choreographed {
+            let protocol = protocols::find(&run.kind);
+            return protocol.map(|protocol| protocol.step_views(run.phase, run.refused_step)).unwrap_or_default();
+        }
         self.kinds().of_kind(&run.kind).map(|saga| saga.step_views(run)).unwrap_or_default()
     }
 }

@@ -3,7 +3,9 @@
 use crate::{
     admission::{Admission, Capacity},
     changes::{self, Change, Changing},
-    create_order::CreateOrderData,
+    choreography,
+    create_order::{CREATE_ORDER, CreateOrderData},
+    order::Order,
     sagas::Sagas,
     store,
 };
@@ -170,9 +172,25 @@ async fn place(
 ) -> Result<Placing, HandlerError> {
     let NewOrder { id, customer_id, total, coordination } = order;
     let saga_id = work.new_id();
-    let data =
-        CreateOrderData { order_id: id, customer_id, total, coordination, rejection_reason: None, changed: None };
-    orchestrator.start(work, saga_id, id.0, data).await?;
+    match coordination {
+        Coordination::Orchestration => {
+            let data = CreateOrderData {
+                order_id: id,
+                customer_id,
+                total,
+                coordination,
+                rejection_reason: None,
+                changed: None,
+            };
+            orchestrator.start(work, saga_id, id.0, data).await?;
+        }
+        Coordination::Choreography => {
+            let (order, event) = Order::place(id, customer_id, total, coordination, SagaId(saga_id), work.now);
+            let told = store::insert(work, &order, event).await?;
+            let told = told.ok_or_else(|| HandlerError::Transient("the order is there already".to_owned()))?;
+            choreography::begun(work, CREATE_ORDER, &order, told).await?;
+        }
+    }
     Ok(accepted(id, saga_id))
 }
 

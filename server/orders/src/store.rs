@@ -6,8 +6,10 @@ use tramline_db::{Db, DbError, Tx, UtcMicros, sql};
 use tramline_messages::{
     channels::ORDER_EVENTS,
     orders::{OrderChanged, OrderEvent, OrderSnapshot},
+    services::ORDERS,
 };
 use tramline_messaging::{Headers, UnitOfWork};
+use tramline_sagas::choreography::Told;
 use uuid::Uuid;
 
 tramline_db::record! {
@@ -88,8 +90,12 @@ impl Row {
     }
 }
 
-/// Writes a new order and sends what happened. `false` means that the id is taken, and nothing has changed.
-pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<bool, DbError> {
+/// Writes a new order and sends what happened, which it returns. `None` means that the id is taken, and nothing has changed.
+pub(crate) async fn insert(
+    work: &mut UnitOfWork<'_>,
+    order: &Order,
+    event: OrderEvent,
+) -> Result<Option<Told>, DbError> {
     let inserted = work.tx.execute(
         sql("insert into customer_order (order_id, customer_id, total, placed_total, placed_saga_id, state, coordination, \
              saga_id, version, created_at, updated_at) values ($1, $2, $3, $3, $4, $5, $6, $4, $7, $8, $8) \
@@ -104,14 +110,17 @@ pub(crate) async fn insert(work: &mut UnitOfWork<'_>, order: &Order, event: Orde
         .bind(order.created_at),
     );
     if inserted.await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    publish(work, order, event)?;
-    Ok(true)
+    publish(work, order, event).map(Some)
 }
 
-/// Writes a changed order and sends what happened. `false` means that somebody changed it meanwhile.
-pub(crate) async fn update(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<bool, DbError> {
+/// Writes a changed order and sends what happened, which it returns. `None` means that somebody changed it meanwhile.
+pub(crate) async fn update(
+    work: &mut UnitOfWork<'_>,
+    order: &Order,
+    event: OrderEvent,
+) -> Result<Option<Told>, DbError> {
     let updated = work.tx.execute(
         sql("update customer_order set total = $2, state = $3, rejection_reason = $4, saga_id = $5, version = $6, updated_at = $7, \
              last_refusal = $8 where order_id = $1 and version = $6 - 1")
@@ -125,14 +134,21 @@ pub(crate) async fn update(work: &mut UnitOfWork<'_>, order: &Order, event: Orde
         .bind(order.last_refusal.map(RejectionReason::as_str)),
     );
     if updated.await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    publish(work, order, event)?;
-    Ok(true)
+    publish(work, order, event).map(Some)
 }
 
-fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<(), DbError> {
+/// The event of a saga that nobody leads names it, since others act upon it, and is keyed by the customer: whoever decides on
+/// credit then hears of a customer's orders in the order in which they were accepted. An order's events stay in order either
+/// way, since neither its customer nor its coordination ever changes.
+fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Result<Told, DbError> {
+    let (saga_type, key) = match order.coordination {
+        Coordination::Orchestration => (None, order.id.0),
+        Coordination::Choreography => (Some(event.saga().to_owned()), order.customer_id.0),
+    };
     let headers = Headers {
+        saga_type,
         kind: event.kind().to_owned(),
         saga_id: order.saga_id.map(|id| id.0),
         aggregate_id: Some(order.id.0),
@@ -142,8 +158,8 @@ fn publish(work: &mut UnitOfWork<'_>, order: &Order, event: OrderEvent) -> Resul
     let after = snapshot(order);
     let payload =
         serde_json::to_string(&OrderChanged { event, after }).map_err(|error| DbError::corrupt("an event", error))?;
-    work.send(ORDER_EVENTS, order.id.0, headers, payload);
-    Ok(())
+    let message_id = work.send(ORDER_EVENTS, key, headers.clone(), payload.clone());
+    Ok(Told { by: ORDERS.to_owned(), channel: ORDER_EVENTS.to_owned(), message_id, headers, payload })
 }
 
 /// An order as events carry it.

@@ -36,7 +36,7 @@ const MAY_NAME: &[(&str, Option<&[&str]>)] = &[
     ("tramline-operations", Some(&[CONTRACT, DB, MESSAGING, MESSAGES, HTTP])),
     (SIMULATOR, Some(&[DB, MESSAGING, SAGAS])),
     // service | service: they meet in `messages`.
-    (MESSAGES, Some(&[CONTRACT, MESSAGING])),
+    (MESSAGES, Some(&[CONTRACT, MESSAGING, SAGAS])),
     (HTTP, Some(&[CONTRACT])),
     ("tramline-customers", Some(SERVICE)),
     ("tramline-orders", Some(SERVICE)),

@@ -14,8 +14,8 @@ pub struct Turn {
     pub category: Category,
     /// The event that it is done.
     pub done: &'static str,
-    /// The event that it is refused, where that can be.
-    pub refused: Option<&'static str>,
+    /// The events that it is refused; none where it cannot be.
+    pub refused: Vec<&'static str>,
     /// The event of its compensating transaction, where there is one.
     pub undone: Option<&'static str>,
 }
@@ -29,16 +29,16 @@ pub struct Final;
 
 /// Begins a turn: who acts, and the event by which it tells that it has.
 #[must_use]
-pub const fn turn(name: &'static str, by: &'static str, done: &'static str) -> TurnOf<Final> {
-    let turn = Turn { name, by, category: Category::Retriable, done, refused: None, undone: None };
+pub fn turn(name: &'static str, by: &'static str, done: &'static str) -> TurnOf<Final> {
+    let turn = Turn { name, by, category: Category::Retriable, done, refused: Vec::new(), undone: None };
     TurnOf(turn, PhantomData)
 }
 
 impl<Undo> TurnOf<Undo> {
-    /// The event by which it is refused for a business reason.
+    /// An event by which it is refused for a business reason.
     #[must_use]
-    pub const fn or(mut self, refused: &'static str) -> Self {
-        self.0.refused = Some(refused);
+    pub fn or(mut self, refused: &'static str) -> Self {
+        self.0.refused.push(refused);
         self
     }
 }
@@ -46,7 +46,7 @@ impl<Undo> TurnOf<Undo> {
 impl TurnOf<Final> {
     /// The event of the compensating transaction. It must not be refused.
     #[must_use]
-    pub const fn undone_by(mut self, undone: &'static str) -> TurnOf<Undoable> {
+    pub fn undone_by(mut self, undone: &'static str) -> TurnOf<Undoable> {
         self.0.undone = Some(undone);
         TurnOf(self.0, PhantomData)
     }
@@ -90,7 +90,7 @@ impl Committed {
     /// A turn that cannot be refused.
     #[must_use]
     pub fn retriable(mut self, turn: TurnOf<Final>) -> Self {
-        self.0.turns.push(Turn { category: Category::Retriable, refused: None, ..turn.0 });
+        self.0.turns.push(Turn { category: Category::Retriable, refused: Vec::new(), ..turn.0 });
         self
     }
 
@@ -155,7 +155,7 @@ impl Protocol {
                 if turn.done == event {
                     let next = number + 1;
                     Some(if next < self.turns.len() { Progress::Forward(next) } else { Progress::Completed })
-                } else if turn.refused == Some(event) {
+                } else if turn.refused.contains(&event) {
                     Some(self.undo_below(number))
                 } else {
                     None
@@ -181,8 +181,11 @@ impl Protocol {
         if let Some((_, turn)) = self.turns.iter().enumerate().find(|(number, turn)| forward((*number, turn))) {
             return Some((turn, false));
         }
-        let ends =
-            self.turns.iter().enumerate().filter(|(_, turn)| turn.refused == Some(event) || turn.undone == Some(event));
+        let ends = self
+            .turns
+            .iter()
+            .enumerate()
+            .filter(|(_, turn)| turn.refused.contains(&event) || turn.undone == Some(event));
         ends.filter_map(|(number, _)| match self.undo_below(number) {
             Progress::Back(below) => self.turns.get(below).filter(|turn| turn.by == service),
             Progress::Forward(_) | Progress::Completed | Progress::RolledBack => None,
@@ -275,14 +278,14 @@ mod tests {
                 prop_assert_eq!(answers.len(), 1, "one service has the next turn");
                 let number = trip.turns().iter().position(|other| other.name == turn.name);
                 by = service;
-                event = match (undo, turn.refused) {
+                event = match (undo, turn.refused.first().copied()) {
                     (true, _) => turn.undone.expect("it can be undone"),
                     (false, Some(refusal)) if number == refused => refusal,
                     (false, _) => turn.done,
                 };
                 progress = trip.observe(progress, by, event).expect("it is owed");
             }
-            let refusable = refused.is_some_and(|number| trip.turns()[number].refused.is_some());
+            let refusable = refused.is_some_and(|number| !trip.turns()[number].refused.is_empty());
             prop_assert_eq!(progress, if refusable { Progress::RolledBack } else { Progress::Completed });
         }
     }
