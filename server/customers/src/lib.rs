@@ -22,7 +22,7 @@ mod schema;
 mod service;
 
 pub use account::Account;
-pub use bodies::bodies;
+pub use bodies::{bodies, turn_bodies};
 pub use choreography::{OrderEventHandler, is_our_turn};
 pub use commands::CommandHandler;
 pub use event::AccountEvent;

@@ -4,10 +4,10 @@
 //! tried one by one; one that keeps failing is parked together with the later ones of its key, and the other keys go on.
 
 mod park;
+mod standing;
 
 use crate::{
-    Batch, Broker, Channel, Effects, Epochs, HandlerError, Move, Ownership, PARTITIONS, Position, Record, StreamId,
-    Subscription,
+    Batch, Broker, Channel, Effects, Epochs, HandlerError, Ownership, Position, Record, StreamId, Subscription,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -159,78 +159,6 @@ impl<E: Effects> Consumer<E> {
         }
     }
 
-    /// Reads where the group stands in every stream that this process owns now.
-    async fn take_over(&mut self) {
-        let epochs = self.ownership.epochs();
-        match self.load(&epochs).await {
-            Ok(()) => self.epochs = epochs,
-            Err(error) => {
-                tracing::error!(group = self.group, error = ?error, "the offsets could not be read; trying again");
-                // Nothing is owned until its offsets are known: the same slots under the same epochs are taken over anew.
-                self.epochs = Arc::default();
-                self.positions.clear();
-                tokio::time::sleep(BACKOFF_FIRST).await;
-            }
-        }
-    }
-
-    async fn load(&mut self, epochs: &Epochs) -> Result<(), HandlerError> {
-        let owned = |partition: u16| epochs.get(&partition).map(|epoch| (partition, *epoch));
-        let streams: Vec<(StreamId, i64)> = self
-            .channels
-            .iter()
-            .flat_map(|(source, channel)| {
-                let stream = |(partition, epoch)| (StreamId { source, channel: (*channel).into(), partition }, epoch);
-                (0..PARTITIONS).filter_map(owned).map(stream)
-            })
-            .collect();
-        self.positions =
-            if streams.is_empty() { HashMap::new() } else { self.effects.claim(&streams).await?.into_iter().collect() };
-        self.ahead.clear();
-        self.failing.retain(|stream, _| self.positions.contains_key(stream));
-        self.parked = self.effects.parked_keys().await?.into_iter().collect();
-        Ok(())
-    }
-
-    /// Tells the broker how far the group has come for good; also when nothing moved, since it may have forgotten the group.
-    async fn report(&mut self) {
-        if let Err(error) = self.catch_up().await {
-            tracing::warn!(group = self.group, error = ?error, "what was passed over could not be written down");
-            self.reload().await;
-        }
-        if let Err(error) = self.effects_stand_still().await {
-            tracing::warn!(group = self.group, error = ?error, "the offsets could not be looked at");
-        }
-        let positions: Vec<Position> = self.positions.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
-        if let Err(error) = self.broker.committed(self.group, &positions).await {
-            tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
-        }
-    }
-
-    /// Moves the offsets of streams in which nothing was wanted lately.
-    async fn catch_up(&mut self) -> Result<(), HandlerError> {
-        if self.ahead.is_empty() {
-            return Ok(());
-        }
-        let moves = self.ahead.iter().map(|(stream, to)| self.step(stream, *to)).collect::<Result<Vec<_>, _>>()?;
-        self.effects.apply(&moves, &[]).await?;
-        self.advance(moves);
-        Ok(())
-    }
-
-    /// A store that forgot, because it was wiped or restored, has the group begin again where the store stands.
-    async fn effects_stand_still(&mut self) -> Result<(), HandlerError> {
-        if !self.effects.may_forget() || self.positions.is_empty() {
-            return Ok(());
-        }
-        let before = self.positions.clone();
-        self.load(&Arc::clone(&self.epochs)).await?;
-        if before != self.positions {
-            tracing::warn!(group = self.group, "the store stands elsewhere than it was left; going on from there");
-        }
-        Ok(())
-    }
-
     /// Handles what came: all at once, or message by message when that fails or some keys are parked.
     async fn take(&mut self, mut batches: Vec<Batch>) {
         let (wanted, ahead) = (self.wanted, &mut self.ahead);
@@ -319,41 +247,9 @@ impl<E: Effects> Consumer<E> {
         Ok(())
     }
 
-    /// Reads the offsets again: a commit whose answer was lost may have moved them.
-    async fn reload(&mut self) {
-        if let Err(error) = self.load(&Arc::clone(&self.epochs)).await {
-            tracing::error!(group = self.group, error = ?error, "the offsets could not be read");
-        }
-    }
-
     /// Whether a message has to wait behind a parked one of its key.
     fn waits(&self, record: &Record) -> bool {
         self.parked.contains(&record.key) && (self.wanted)(record)
-    }
-
-    /// From where to where each offset goes.
-    fn moves(&self, batches: &[Batch]) -> Result<Vec<Move>, HandlerError> {
-        let ends = batches.iter().filter_map(|(stream, records)| Some((stream, records.first()?, records.last()?)));
-        ends.map(|(stream, first, last)| {
-            let step = self.step(stream, last.seq)?;
-            // What lies between the offset and the batch must have been read and passed over.
-            let read = self.ahead.get(stream).copied().unwrap_or(step.from);
-            if first.seq == read + 1 { Ok(step) } else { Err(HandlerError::Moved) }
-        })
-        .collect()
-    }
-
-    fn step(&self, stream: &StreamId, to: i64) -> Result<Move, HandlerError> {
-        let from = self.positions.get(stream).copied().ok_or(HandlerError::Moved)?;
-        let epoch = self.epochs.get(&stream.partition).copied().ok_or(HandlerError::Moved)?;
-        Ok(Move { stream: stream.clone(), from, to, epoch })
-    }
-
-    fn advance(&mut self, moves: Vec<Move>) {
-        for step in moves {
-            self.ahead.remove(&step.stream);
-            self.positions.insert(step.stream, step.to);
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 use tramline_contract::{CustomerId, OrderId};
 use tramline_messages::{
-    customers::{CustomerChanged, CustomerSnapshot},
+    customers::{CustomerChanged, CustomerSnapshot, CustomerUnknown},
     export::Exported,
     orders::{OrderChanged, OrderSnapshot},
 };

@@ -1,6 +1,8 @@
-//! How the bodies of replies to this service's sagas read.
+//! How the bodies of messages to this service read.
 
-use tramline_messages::customers::{CreditRefused, CreditReleased, CreditReserved, ReservationChanged};
+use tramline_messages::customers::{
+    CreditRefused, CreditReleased, CreditReserved, CustomerChanged, CustomerUnknown, ReservationChanged,
+};
 use tramline_messaging::Bodies;
 
 /// One for each reply that a saga of this service may get.
@@ -11,4 +13,13 @@ pub fn bodies() -> Bodies {
         .kind::<CreditRefused>(CreditRefused::KIND)
         .kind::<CreditReleased>(CreditReleased::KIND)
         .kind::<ReservationChanged>(ReservationChanged::KIND)
+}
+
+/// One for each event upon which [`crate::CustomerEventHandler`] has a turn.
+#[must_use]
+pub fn turn_bodies() -> Bodies {
+    ["CreditReserved", "CreditRefused", "CreditReleased", "ReservationChanged", "ReservationChangeRefused"]
+        .into_iter()
+        .fold(Bodies::new(), |bodies, kind| bodies.kind::<CustomerChanged>(kind))
+        .kind::<CustomerUnknown>(CustomerUnknown::KIND)
 }

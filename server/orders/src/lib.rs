@@ -31,7 +31,7 @@ mod service;
 mod store;
 
 pub use admission::Capacity;
-pub use bodies::bodies;
+pub use bodies::{bodies, turn_bodies};
 pub use changes::{Change, Changing};
 pub use choreography::{CustomerEventHandler, is_our_turn};
 pub use order::{Order, Refusal};

@@ -14,7 +14,7 @@ use databases::OwnDatabases;
 use interfaces::Interfaces;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
-use tramline_customers::{CommandHandler, Customers};
+use tramline_customers::{CommandHandler, Customers, OrderEventHandler};
 use tramline_db::{Address, Db, ExclusiveUse, IdSource as _, SystemIds};
 use tramline_gateway::{Gateway, GatewayConfig, HostRule, Limits, Pace, PrometheusHandle};
 use tramline_messages::{
@@ -23,7 +23,7 @@ use tramline_messages::{
 };
 use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, ParkingLot, RedisBroker, Sharing, Transactional};
 use tramline_order_history::{EventBodies, History, SEARCH_GROUP, Search, SearchProjector, search_routes};
-use tramline_orders::{Orders, ReplyRouter};
+use tramline_orders::{CustomerEventHandler, Orders, ReplyRouter};
 use tramline_redis::{Redis, RedisError, RedisSettings};
 use tramline_sagas::remember_plans;
 use uuid::Uuid;
@@ -154,7 +154,11 @@ async fn services(
         let group = tramline_customers::GROUP;
         let effects = || Transactional::new(group, messaging.clone(), Arc::new(CommandHandler));
         workers.consume(group, messaging.db(), &[(ORDERS, CUSTOMER_COMMANDS)], effects()).await?;
+        let (others, wanted) = (tramline_customers::CHOREOGRAPHY_GROUP, tramline_customers::is_our_turn);
+        let turns = || Transactional::new(others, messaging.clone(), Arc::new(OrderEventHandler));
+        workers.consume_only(others, messaging.db(), &[(ORDERS, ORDER_EVENTS)], turns(), wanted).await?;
         let lot = ParkingLot::new(messaging.clone()).group(group, tramline_customers::bodies(), effects());
+        let lot = lot.group(others, tramline_customers::turn_bodies(), turns());
         interfaces.customers = Some(tramline_customers::routes(customers).merge(workers.mend(lot)));
     }
     if let Some(database) = own.orders {
@@ -168,7 +172,11 @@ async fn services(
         let group = tramline_orders::GROUP;
         let effects = || Transactional::new(group, messaging.clone(), Arc::clone(&router));
         workers.consume(group, messaging.db(), &[(CUSTOMERS, ORDER_REPLIES)], effects()).await?;
+        let (others, wanted) = (tramline_orders::CHOREOGRAPHY_GROUP, tramline_orders::is_our_turn);
+        let turns = || Transactional::new(others, messaging.clone(), Arc::new(CustomerEventHandler));
+        workers.consume_only(others, messaging.db(), &[(CUSTOMERS, CUSTOMER_EVENTS)], turns(), wanted).await?;
         let lot = ParkingLot::new(messaging.clone()).group(group, tramline_orders::bodies(), effects());
+        let lot = lot.group(others, tramline_orders::turn_bodies(), turns());
         interfaces.orders = Some(tramline_orders::routes(orders).merge(workers.mend(lot)));
     }
     if let Some(database) = own.history {

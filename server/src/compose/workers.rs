@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tramline_db::{Db, DbError};
 use tramline_messaging::{
-    Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, ParkingLot, RELAY_TASK, Relay,
-    Sharing,
+    Appetite, Broker, Channel, Consumer, Effects, LogRelay, Messaging, Ownership, ParkingLot, RELAY_TASK, Record,
+    Relay, Sharing,
 };
 
 /// How long what nobody waits for lets messages gather: so it shares its transactions, and takes little from the sagas.
@@ -93,6 +93,21 @@ impl Workers {
         let watched = lot.clone();
         self.spawn(|stop| Box::pin(watch(watched, stop)));
         tramline_operations::routes(lot)
+    }
+
+    /// As [`Workers::consume`], for a group that wants a few of the messages only.
+    pub(crate) async fn consume_only<E: Effects>(
+        &self,
+        group: &'static str,
+        db: &Db,
+        channels: &[(&'static str, Channel)],
+        effects: E,
+        wanted: fn(&Record) -> bool,
+    ) -> Result<(), DbError> {
+        let ownership = self.own(db, group).await?;
+        let consumer = Consumer::new(group, Arc::clone(&self.broker), channels, ownership, effects).only(wanted);
+        self.tasks.spawn(consumer.run(self.stop.clone()));
+        Ok(())
     }
 
     /// Runs until everything stops.
