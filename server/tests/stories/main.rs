@@ -4,6 +4,7 @@ mod account;
 mod bad_input;
 mod changes;
 mod check;
+mod coordination;
 mod credit;
 mod desk;
 mod import;
