@@ -6,6 +6,7 @@
 //! ([`letter`], [`delivery`]). It knows orders and customers by their ids, and no other service at all.
 
 mod bodies;
+mod choreography;
 mod commands;
 mod delivery;
 pub mod invariants;
@@ -18,7 +19,8 @@ mod service;
 mod store;
 mod transport;
 
-pub use bodies::bodies;
+pub use bodies::{bodies, turn_bodies};
+pub use choreography::{OrderEventHandler, is_our_turn};
 pub use commands::CommandHandler;
 pub use recipients::{BadAddress, MailAddresses};
 pub use routes::routes;
@@ -29,3 +31,5 @@ pub use transport::{BadMailAddress, Files, MailServer, Smtp, Transport, Transpor
 
 /// The consumer group of this service.
 pub const GROUP: &str = "notifications";
+/// The consumer group of its turns in sagas that nobody leads.
+pub const CHOREOGRAPHY_GROUP: &str = "notifications-choreography";
