@@ -85,7 +85,7 @@ pub async fn verify(db: &Db, definitions: &[Box<dyn Resumes>]) -> Result<Vec<Fin
         let page: Vec<Running> = db
             .all(
                 sql("select saga_id, saga_type, fingerprint, data_version, progress, data from saga_instance \
-                     where ended_at is null and saga_id > $1 order by saga_id limit $2")
+                     where ended_at is null and choreographed = 0 and saga_id > $1 order by saga_id limit $2")
                 .bind(after)
                 .bind(PAGE),
             )
