@@ -72,6 +72,13 @@ impl DeskStores {
         Self { folder: folder.to_owned(), settings }
     }
 
+    /// The stores in `folder`, and these besides, whatever the tests were told of.
+    #[must_use]
+    pub fn on(folder: &Path, settings: Vec<(&'static str, String)>) -> Self {
+        let own = ("TRAMLINE_DATA", folder.display().to_string());
+        Self { folder: folder.to_owned(), settings: std::iter::once(own).chain(settings).collect() }
+    }
+
     /// The settings that name them, as environment variables of the program.
     #[must_use]
     pub fn settings(&self) -> &[(&'static str, String)] {

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 use std::fmt::Write as _;
 use tramline_contract::{Coordination, CustomerId, Order, OrderAccepted, OrderId, SagaDetail};
 
-const BOTH: [Coordination; 2] = [Coordination::Orchestration, Coordination::Choreography];
+pub const BOTH: [Coordination; 2] = [Coordination::Orchestration, Coordination::Choreography];
 
 /// What a scenario came to: the order, the account, and the course of the last saga.
 #[derive(Debug, PartialEq, Eq)]
-struct Outcome {
-    scenario: &'static str,
-    order: String,
+pub struct Outcome {
+    pub scenario: &'static str,
+    pub order: String,
     account: String,
     saga: String,
 }
@@ -54,7 +54,7 @@ async fn outcome(desk: &TestDesk, scenario: &'static str, asked: &OrderAccepted)
 }
 
 /// Every way that an order's life can go.
-async fn scenarios(desk: &TestDesk, way: Coordination) -> Vec<Outcome> {
+pub async fn scenarios(desk: &TestDesk, way: Coordination) -> Vec<Outcome> {
     let ada = desk.customer("Ada", "100.00").await;
     let mut told = Vec::new();
     let first = place(desk, way, ada, "60.00").await;

@@ -56,6 +56,7 @@ pub fn new_id() -> Uuid {
 pub struct TestDesk {
     process: Option<Child>,
     folder: Option<TempDir>,
+    stores: DeskStores,
     pub address: String,
     client: ServiceClient,
     /// What its log may say under ERROR.
@@ -70,10 +71,16 @@ impl TestDesk {
 
     /// A desk over the data of an earlier one.
     pub fn over(folder: TempDir) -> Self {
+        let stores = DeskStores::of(&folder.path().join("data"));
+        Self::on(folder, stores)
+    }
+
+    /// A desk on these stores, which may lie elsewhere than in its folder.
+    pub fn on(folder: TempDir, stores: DeskStores) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log"));
         let mut process = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
-            .envs(DeskStores::of(&folder.path().join("data")).settings().iter().cloned())
+            .envs(stores.settings().iter().cloned())
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(log.expect("the log opens"))
@@ -86,7 +93,14 @@ impl TestDesk {
             panic!("the desk is not ready: {ready:?}, {}", read(&folder.path().join("log")));
         };
         let client = ServiceClient::remote("desk", &format!("http://{address}")).expect("an address");
-        Self { process: Some(process), folder: Some(folder), address: address.to_owned(), client, expected: &[] }
+        Self {
+            process: Some(process),
+            folder: Some(folder),
+            stores,
+            address: address.to_owned(),
+            client,
+            expected: &[],
+        }
     }
 
     /// Says which errors the test provokes: any other in the log fails it.
@@ -97,7 +111,7 @@ impl TestDesk {
 
     /// Where its databases are.
     pub fn stores(&self) -> DeskStores {
-        DeskStores::of(&self.folder.as_ref().expect("it has one until it stops").path().join("data"))
+        self.stores.clone()
     }
 
     pub fn url(&self) -> String {

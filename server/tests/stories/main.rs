@@ -10,6 +10,7 @@ mod desk;
 mod import;
 mod life;
 mod lists;
+mod matrix;
 mod once;
 mod parked;
 mod rebuild;
