@@ -57,6 +57,25 @@ fn second() -> Definition<Trip> {
         .build()
 }
 
+/// As the first, with a visa before everything else.
+fn third() -> Definition<FirstTrip> {
+    define::<FirstTrip>("BookTrip")
+        .compensatable(
+            step("visa")
+                .at("embassies")
+                .does(|trip| Command::new("GetVisa", TRIP, trip))
+                .undone_by(|trip| Command::new("ReturnVisa", TRIP, trip)),
+        )
+        .compensatable(
+            step("hotel")
+                .at("hotels")
+                .does(|trip| Command::new("BookHotel", TRIP, trip))
+                .undone_by(|trip| Command::new("CancelHotel", TRIP, trip)),
+        )
+        .pivot(step("flight").at("flights").does(|trip| Command::new("BookFlight", TRIP, trip)))
+        .build()
+}
+
 struct Agency(Messaging);
 
 impl Agency {
@@ -154,4 +173,15 @@ async fn a_trip_that_nobody_defines_any_more_or_whose_data_are_newer_is_stuck() 
     let back = agency.verdicts(&[Box::new(first())]).await;
     assert!(matches!(&back[..], [(Verdict::Stuck(why), 1)] if why.contains("version 2")), "{back:?}");
     assert!(matches!(agency.answer(first(), true).await, Err(HandlerError::Permanent(_))));
+}
+
+#[tokio::test]
+async fn a_trip_that_has_turned_back_is_undone_by_a_program_that_counts_its_steps_otherwise() {
+    let agency = Agency::of_the_first_release().await;
+    agency.answer(first(), true).await.expect("it is taken");
+    agency.answer(first(), false).await.expect("it is taken");
+    assert_eq!(agency.verdicts(&[Box::new(third())]).await, [(Verdict::GoesOn, 1)]);
+    agency.answer(third(), true).await.expect("the hotel is cancelled");
+    assert_eq!(agency.phase().await, Phase::RolledBack);
+    assert_eq!(kinds(&agency.sent().await.0), ["BookHotel", "BookFlight", "CancelHotel"]);
 }

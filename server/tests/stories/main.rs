@@ -6,6 +6,7 @@ mod changes;
 mod check;
 mod coordination;
 mod credit;
+mod deployment;
 mod desk;
 mod import;
 mod life;
