@@ -41,7 +41,7 @@ async fn a_parked_saga_is_resumed_by_an_operator_and_says_who_it_was() {
     let folder = desk.stop();
     // As if the approval had been refused: the order stands as before it, the saga is stuck at it.
     plant(&stores, sql("update customer_order set state = 'PENDING', version = 1")).await;
-    plant(&stores, sql("update saga_instance set phase = 'PARKED', step_no = 2, refused_step = 2, progress = 'ddA', ended_at = null")).await;
+    plant(&stores, sql("update saga_instance set phase = 'PARKED', step_no = 2, refused_step = 2, progress = 'ddA.', ended_at = null")).await;
     let desk = TestDesk::over(folder);
     assert_eq!(saga_of(&desk, &order).await["state"], json!("PARKED"));
     let answer = desk.post(&retry, &json!({"operator": "", "force": 1})).await;
@@ -71,7 +71,7 @@ async fn a_saga_whose_answer_was_lost_asks_again_and_ends() {
     plant(&stores, sql("update customer_order set state = 'PENDING', version = 1")).await;
     plant(
         &stores,
-        sql("update saga_instance set phase = 'RUNNING', step_no = 1, progress = 'da.', ended_at = null, due_at = 1, \
+        sql("update saga_instance set phase = 'RUNNING', step_no = 1, progress = 'da..', ended_at = null, due_at = 1, \
              resent = 0, awaits = null, pending_command = (select message_id from saga_log where channel = 'customers.commands')"),
     )
     .await;
