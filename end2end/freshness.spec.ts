@@ -43,7 +43,7 @@ test("17. A row that is known to be older says so until it is fresh", async ({ p
   await expect(row).toHaveText(/Approved/);
   // The page writes down which versions it has seen; a frame has to tell it of one.
   const newer = await api.decided(customer.id, "500.00");
-  await expect(rows(page, "500.00")).toHaveText([/Approved/]);
+  await expect(rows(page, customer.name).filter({ hasText: "500.00" })).toHaveText([/Approved/]);
   await expect
     .poll(() => page.evaluate(() => sessionStorage.getItem("tramline.feed") ?? ""))
     .toContain(newer.id);
@@ -62,7 +62,7 @@ test("17. A row that is known to be older says so until it is fresh", async ({ p
     await route.fulfill({ response, json: older((await response.json()) as typeof newer) });
   });
   await page.reload();
-  const stale = rows(page, "500.00");
+  const stale = rows(page, customer.name).filter({ hasText: "500.00" });
   await expect(stale).toHaveText(new RegExp(`Updating v1→v${newer.version}`));
   await expect(stale).not.toHaveText(/Approved/);
   await expect(stale).toHaveCount(1);

@@ -270,6 +270,12 @@ impl Model {
         }
         let version = answer.as_ref().ok().map(|accepted| accepted.version);
         let is_order = self.pending.order(OrderId(id)).is_some() || self.orders.get(OrderId(id)).is_some();
+        let is_customer =
+            self.pending.customer(CustomerId(id)).is_some() || self.customers.get(CustomerId(id)).is_some();
+        if !is_order && !is_customer {
+            // A change that its document has shown before the answer came: nothing has the change's own id.
+            return;
+        }
         if let Some(version) = version {
             let patience_ms = FRAME_PATIENCE_MS;
             if is_order {

@@ -186,7 +186,7 @@ pub async fn list_overdue(db: &Db, after: Option<(UtcMicros, Uuid)>, limit: i64)
     let rows: Vec<Row> = db
         .all(
             sql("select saga_id, saga_type, aggregate_id, phase, step_no, refused_step, progress, due_at, resent, version, \
-                 started_at, ended_at from saga_instance \
+                 started_at, ended_at, choreographed from saga_instance \
                  where resent > 0 and (started_at, saga_id) > ($1, $2) \
                  order by started_at, saga_id limit $3")
             .bind(after)
