@@ -7,7 +7,10 @@ use crate::{
     projection::{Changes, project},
     store::{Target, generation_and_versions},
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 use tramline_contract::RejectionReason;
 use tramline_db::{BoxFuture, DbError, Tx, Value, sql, values};
 use tramline_messages::{customers::CustomerSnapshot, orders::OrderSnapshot};
@@ -45,6 +48,10 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Resu
         |kind: &str, id: Uuid, version: i64| known.get(&(kind.to_owned(), id)).is_none_or(|known| *known < version);
     let customers: Vec<_> =
         changes.customers.iter().filter(|(id, (version, _))| is_news(CUSTOMER, id.0, *version)).collect();
+    let new = customers.iter().filter(|(id, _)| !known.contains_key(&(CUSTOMER.to_owned(), id.0)));
+    let new: HashMap<_, _> = new.map(|(id, (_, after))| (id.0, after)).collect();
+    let buyers = changes.orders.values().map(|(_, after)| after.customer_id.0);
+    take_turns(tx, generation, new.keys().copied().chain(buyers).collect()).await?;
     // In the order of the id, so that two transactions never wait for each other.
     let mut rows: Vec<_> = customers.iter().map(|(id, (version, after))| customer(id.0, *version, after)).collect();
     rows.sort_by_key(|(id, _)| *id);
@@ -53,8 +60,24 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Resu
     let mut rows: Vec<_> = orders.map(|(id, (version, after))| order(id.0, *version, after)).collect();
     rows.sort_by_key(|(id, _)| *id);
     put(tx, generation, ORDER, rows).await?;
-    let new = customers.iter().filter(|(id, _)| !known.contains_key(&(CUSTOMER.to_owned(), id.0)));
-    Ok(name_orders(tx, generation, new.map(|(id, (_, after))| (id.0, after)).collect::<HashMap<_, _>>()).await?)
+    Ok(name_orders(tx, generation, new).await?)
+}
+
+/// Whoever brings a customer that is not there, and whoever brings an order of one, take turns. Otherwise two that commit at once
+/// would each miss what the other brings, and the order would stay without the name.
+async fn take_turns(tx: &mut Tx, generation: i64, customers: BTreeSet<Uuid>) -> Result<(), DbError> {
+    if customers.is_empty() {
+        return Ok(());
+    }
+    let taken = tx.execute(
+        sql("insert into search_turn (customer_id) select new.id from rows($1: id uuid) as new \
+             where not exists (select 1 from search_document as c \
+             where c.kind = 'customer' and c.id = new.id and c.generation = $2) order by new.id \
+             on conflict (customer_id) do update set customer_id = excluded.customer_id")
+        .column(customers)
+        .bind(generation),
+    );
+    taken.await.map(drop)
 }
 
 const KNOWN: &str = "select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from view_generation as g \

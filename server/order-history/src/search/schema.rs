@@ -10,10 +10,19 @@ pub fn search_migrations(address: &Address) -> Vec<Migration> {
         Address::Sqlite(_) => SQLITE,
         Address::Postgres(_) => POSTGRES,
     };
-    [tramline_messaging::MIGRATIONS, &[GENERATIONS, own]].concat()
+    [tramline_messaging::MIGRATIONS, &[GENERATIONS, own, TURNS]].concat()
 }
 
 const DESCRIPTION: &str = "search: documents and their words";
+
+const TURNS: Migration = Migration {
+    version: 1_010,
+    description: "search: turns at customers",
+    sql: "
+-- A row for each customer who was heard of here: locked by whoever brings the customer, or an order of one that is not there.
+create table search_turn (customer_id uuid not null primary key) without rowid;
+",
+};
 
 const SQLITE: Migration = Migration {
     version: 1_000,
