@@ -11,6 +11,7 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 use tempfile::TempDir;
+use tramline_contract::SearchHit;
 use tramline_db::{Address, Db, Durability, SystemClock, SystemIds};
 use tramline_http::ServiceClient;
 use tramline_messaging::{Effects as _, HandlerError, Messaging, Record, Transactional};
@@ -68,7 +69,7 @@ impl Desk {
         (answer.status.as_u16(), serde_json::from_slice(&answer.body).expect("it is JSON"))
     }
 
-    async fn contents(&self) -> Vec<tramline_contract::SearchHit> {
+    async fn contents(&self) -> Vec<SearchHit> {
         Search::read_contents(self.search.messaging().db()).await.expect("it reads")
     }
 
@@ -155,6 +156,22 @@ async fn a_batch_whose_offset_stands_elsewhere_changes_nothing() {
         let answer = desk.effects.apply(&[step(0, 3, 4, 1)], &[customer(1, 1, "Ada")]).await;
         assert!(matches!(answer, Err(HandlerError::Moved)), "{answer:?}");
         assert_eq!(desk.found("ada").await, ids(&[], &[]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_order_that_is_brought_at_once_with_its_customer_has_the_name() {
+    for desk in Desk::all().await {
+        desk.effects.claim(&[(stream(1), 1)]).await.expect("it is reached");
+        for round in 0..40_u128 {
+            let from = i64::try_from(round).expect("small");
+            let (one, other) = ([step(0, from, from + 1, 1)], [step(1, from, from + 1, 1)]);
+            let (buyer, order) = ([customer(round, 1, "Ada")], [placed(round, round, 10)]);
+            let brought = tokio::join!(desk.effects.apply(&one, &buyer), desk.effects.apply(&other, &order));
+            brought.0.and(brought.1).expect("both are applied");
+        }
+        let nameless = |hit: &SearchHit| matches!(hit, SearchHit::Order { customer_name: None, .. });
+        assert_eq!(desk.contents().await.into_iter().filter(nameless).count(), 0);
     }
 }
 
