@@ -63,7 +63,10 @@ pub struct Saga {
     pub resent: i64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference; only where that is longer than the number does clippy mind"
+)]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
 }
