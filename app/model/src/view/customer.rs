@@ -7,7 +7,7 @@ use crate::{
     pending::{Operation, Stage},
     text::{grouped, money, short_id},
 };
-use tramline_contract::{CustomerId, Money};
+use tramline_contract::{Customer, CustomerId, Money};
 
 /// A customer in the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub struct CustomerRow {
     pub available: Option<String>,
     /// Whether more is owed than the limit allows.
     pub is_overdrawn: bool,
-    /// How much of the limit is used, in hundredths.
+    /// How much of the limit is owed, which is what is reserved and not paid, in hundredths.
     pub used_percent: u8,
     /// How many orders there are.
     pub orders: Option<String>,
@@ -76,7 +76,7 @@ impl Model {
             reserved: Some(money(customer.reserved)),
             available: Some(money(customer.available_credit)),
             is_overdrawn: customer.available_credit < Money::ZERO,
-            used_percent: percent(customer.reserved, customer.credit_limit),
+            used_percent: used_percent(customer),
             orders: Some(grouped(customer.order_count.unsigned_abs())),
             version: Some(customer.version.to_string()),
             status: change
@@ -147,9 +147,33 @@ fn way(operation: &Operation, doubt: &'static str) -> Status {
     Status { kind, label: label.to_owned(), note }
 }
 
+/// What is reserved and not paid, of the limit. Whoever has paid more than is reserved uses none of it.
+fn used_percent(customer: &Customer) -> u8 {
+    let owed = Money::from_minor(customer.credit_limit.minor() - customer.available_credit.minor());
+    percent(owed, customer.credit_limit)
+}
+
 fn percent(part: Money, whole: Money) -> u8 {
     match whole.minor() {
         ..=0 => u8::from(part > Money::ZERO) * 100,
         whole => (part.minor().max(0).saturating_mul(100) / whole).min(100) as u8,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures;
+
+    #[test]
+    fn what_is_paid_is_not_owed_any_more() {
+        let customer = Customer {
+            reserved: Money::from_minor(300_000),
+            paid: Money::from_minor(260_000),
+            available_credit: Money::from_minor(60_000),
+            ..fixtures::customer(1, 3)
+        };
+        assert_eq!(used_percent(&customer), 40);
+        assert_eq!(used_percent(&Customer { available_credit: Money::from_minor(110_000), ..customer }), 0);
     }
 }
