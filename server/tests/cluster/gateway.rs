@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use std::time::Duration;
-use tramline_contract::{Order, OrderAccepted, OrderId};
+use tramline_contract::{Order, OrderAccepted, OrderId, Problem};
 use tramline_db::{IdSource as _, SystemIds};
 use tramline_http::{Answer, BreakerRules, CallError, ServiceClient};
 use tramline_testing::Stopwatch;
@@ -33,6 +33,24 @@ pub enum Try {
     Refused(String),
 }
 
+/// What a client was told of a command.
+pub enum Told {
+    /// It is done, or begun: the version that it made, and the saga.
+    Done { version: i64, saga: Option<Uuid> },
+    /// It is not done.
+    Refused(Problem),
+    /// Whether it was done is unknown, or it was not for now.
+    Nothing,
+}
+
+/// What every answer to a command says.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Made {
+    version: i64,
+    saga_id: Option<Uuid>,
+}
+
 pub fn new_id() -> Uuid {
     SystemIds.next()
 }
@@ -47,6 +65,19 @@ impl Gateway {
 
     pub async fn get(&self, path: &str) -> Result<Answer, CallError> {
         self.client.get(path).within(ANSWER_MAX).send().await
+    }
+
+    /// Sends a command once.
+    pub async fn command(&self, path: &str, body: &Value) -> Told {
+        match self.client.post_json(path, body).within(ANSWER_MAX).send().await {
+            Ok(answer) if answer.status.is_success() => {
+                let Made { version, saga_id } = answer.json().expect("a version");
+                Told::Done { version, saga: saga_id }
+            }
+            Ok(answer) if answer.status.is_server_error() || answer.status == 429 => Told::Nothing,
+            Ok(answer) => Told::Refused(answer.json().expect("a problem")),
+            Err(_) => Told::Nothing,
+        }
     }
 
     /// Tries once to place an order.

@@ -8,6 +8,7 @@ mod fleet;
 mod gateway;
 mod history;
 mod load;
+mod operations;
 mod processes;
 mod socket;
 mod zombies;

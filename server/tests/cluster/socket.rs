@@ -23,14 +23,16 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A gateway that accepts a connection and says nothing for so long is given up; it may stand still.
 const SILENCE_MAX: Duration = Duration::from_secs(20);
 const CONNECT_MAX: Duration = Duration::from_secs(2);
+/// Orders read at once when all are read again.
+const READ_AT_ONCE: usize = 8;
 
 /// What a client has learnt.
 #[derive(Debug, Default)]
 pub struct Learnt {
-    /// Orders that it placed and that it has to hear of.
+    /// Orders that it has to hear of, and that it reads again when it is told to.
     awaited: HashSet<Uuid>,
-    /// Outcomes, by frame or by reading again.
-    pub settled: HashMap<Uuid, OrderState>,
+    /// The newest of each order, by frame or by reading again.
+    newest: HashMap<Uuid, (i64, OrderState)>,
     /// The newest version in this epoch of every document.
     versions: HashMap<Uuid, i64>,
     pub wrong: Vec<String>,
@@ -71,10 +73,29 @@ impl Socket {
         self.learnt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Which of these it has not heard of.
+    /// Says that these orders change no more, so that they need not be read again.
+    pub fn lets_go(&self, orders: impl Iterator<Item = Uuid>) {
+        let mut learnt = self.learnt();
+        for order in orders {
+            learnt.awaited.remove(&order);
+        }
+    }
+
+    /// Of which of these it knows no outcome.
     pub fn missing(&self, orders: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
         let learnt = self.learnt();
-        orders.filter(|order| !learnt.settled.contains_key(order)).collect()
+        let knows = |order: &Uuid| learnt.newest.get(order).is_some_and(|(_, state)| state.is_settled());
+        orders.filter(|order| !knows(order)).collect()
+    }
+
+    /// Which of these it knows otherwise than they are, with what it knows.
+    pub fn differing(
+        &self,
+        truth: impl Iterator<Item = (Uuid, (i64, OrderState))>,
+    ) -> Vec<(Uuid, Option<(i64, OrderState)>)> {
+        let learnt = self.learnt();
+        let known = |order| learnt.newest.get(&order).copied();
+        truth.filter(|(order, is)| known(*order) != Some(*is)).map(|(order, _)| (order, known(order))).collect()
     }
 
     async fn stay(self) {
@@ -155,30 +176,42 @@ impl Socket {
         }
     }
 
+    /// What is read may be newer than a frame that comes after it, and is kept then.
     fn note(&self, order: &Order) {
-        if !order.state.is_settled() {
-            return;
-        }
         let mut learnt = self.learnt();
-        let known = learnt.settled.insert(order.id.0, order.state);
-        if known.is_some_and(|known| known != order.state) {
-            learnt.wrong.push(format!("order {} is {:?}, but was {known:?} before", order.id, order.state));
+        let told = (order.version.0, order.state);
+        match learnt.newest.get(&order.id.0).copied() {
+            Some(known) if known.0 == told.0 && known != told => {
+                learnt.wrong.push(format!("order {} is {told:?}, but was {known:?} before", order.id));
+            }
+            Some(known) if known.0 >= told.0 => {}
+            Some(_) | None => {
+                learnt.newest.insert(order.id.0, told);
+            }
         }
     }
 
-    /// Reads every order whose outcome is still awaited. `false`: the gateway does not answer.
+    /// Reads every order that is awaited, whatever is known of it. `false`: the gateway does not answer.
     async fn read_again(&self) -> bool {
-        let open: Vec<Uuid> = {
-            let learnt = self.learnt();
-            learnt.awaited.iter().filter(|order| !learnt.settled.contains_key(order)).copied().collect()
-        };
-        for order in open {
-            match self.gateway.get(&format!("/api/orders/{order}")).await {
-                Ok(answer) if answer.status == 200 => self.note(&answer.json().expect("an order")),
-                // The view does not know it yet: a frame will tell.
-                Ok(answer) if answer.status == 404 => {}
-                _ => return false,
+        let awaited: Vec<Uuid> = self.learnt().awaited.iter().copied().collect();
+        for orders in awaited.chunks(READ_AT_ONCE) {
+            if !futures_util::future::join_all(orders.iter().map(|order| self.read(*order)))
+                .await
+                .iter()
+                .all(|read| *read)
+            {
+                return false;
             }
+        }
+        true
+    }
+
+    async fn read(&self, order: Uuid) -> bool {
+        match self.gateway.get(&format!("/api/orders/{order}")).await {
+            Ok(answer) if answer.status == 200 => self.note(&answer.json().expect("an order")),
+            // The view does not know it yet: a frame will tell.
+            Ok(answer) if answer.status == 404 => {}
+            _ => return false,
         }
         true
     }

@@ -5,11 +5,13 @@ use crate::{
     fleet::{Fleet, RelayKind},
     gateway::{metrics, new_id, sum},
     history::{Databases, judge},
-    load::{Load, Placed},
+    load::Load,
+    operations::{Answer, Command, Operation},
     socket::Socket,
     turn,
 };
 use std::time::Duration;
+use tramline_contract::{Coordination, OrderId};
 use tramline_testing::Stopwatch;
 use uuid::Uuid;
 
@@ -36,7 +38,7 @@ async fn zombies(relay: RelayKind) {
     let Some(mut fleet) = Fleet::start(relay).await else { return };
     let clock = Stopwatch::start();
     let sockets: Vec<_> = fleet.gateways().into_iter().map(Socket::open).collect();
-    let mut placed: Vec<Placed> = Vec::new();
+    let mut history: Vec<Operation> = Vec::new();
     for role in ["customers", "orders", "history"] {
         let mut customers: Vec<Uuid> = Vec::new();
         for _ in 0..CUSTOMERS {
@@ -55,21 +57,26 @@ async fn zombies(relay: RelayKind) {
         let accepted = sockets[1].gateway.insist(order, customers[1], "1.00").await;
         let decided = sockets[1].gateway.settled(order).await;
         println!("{zombie} stands still: an order placed meanwhile is {:?} after {:?}", decided.state, watch.elapsed());
-        let (saga, accepted) = (accepted.saga_id.map(|saga| saga.0), Some(clock.elapsed()));
-        let (invoked, customer, total) = (Duration::ZERO, decided.customer_id, decided.total);
-        placed.push(Placed { id: order, customer, total, invoked, accepted, saga, tries: 1 });
+        let (customer, total, coordination) = (decided.customer_id, decided.total, Coordination::default());
+        history.push(Operation {
+            command: Command::Place { order: OrderId(order), customer, total, coordination },
+            invoked: Duration::ZERO,
+            answered: clock.elapsed(),
+            answer: Answer::Accepted { version: 1, saga: accepted.saga_id.map(|saga| saga.0) },
+            tries: 1,
+        });
         tokio::time::sleep(STANDSTILL.saturating_sub(watch.elapsed())).await;
         fleet.instance(&zombie).go_on();
         tokio::time::sleep(FLOW).await;
-        placed.extend(load.stop().await.unwrap_or_else(|wrong| panic!("{wrong}")));
-        println!("{zombie} stood still for {STANDSTILL:?} and went on; {} orders so far", placed.len());
+        history.extend(load.stop().await.unwrap_or_else(|wrong| panic!("{wrong}")));
+        println!("{zombie} stood still for {STANDSTILL:?} and went on; {} commands so far", history.len());
     }
     println!("{}", fleet.check(DEADLINE).unwrap_or_else(|wrong| panic!("{wrong}")));
     let facts = Databases::open(&fleet.database).await.facts().await;
-    assert_eq!(judge(&facts, &placed), Vec::<String>::new());
+    assert_eq!(judge(&facts, &history), Vec::<String>::new());
     let watch = Stopwatch::start();
     for socket in &sockets {
-        while !socket.missing(placed.iter().map(|one| one.id)).is_empty() {
+        while !socket.missing(facts.orders.keys().map(|order| order.0)).is_empty() {
             assert!(watch.elapsed() < DEADLINE, "{} has missed outcomes", socket.gateway.name);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

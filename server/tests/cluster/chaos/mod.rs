@@ -10,14 +10,16 @@ mod schedule;
 use crate::{
     fleet::{Fleet, RelayKind},
     gateway::new_id,
-    history::{Databases, judge},
-    load::{Load, Placed},
+    history::{Databases, Facts, judge},
+    load::Load,
+    operations::{Command, Operation},
     socket::Socket,
     turn,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use report::Report;
 use std::time::Duration;
+use tramline_contract::OrderId;
 use tramline_testing::Stopwatch;
 use uuid::Uuid;
 
@@ -67,7 +69,7 @@ struct Run {
     sockets: Vec<Socket>,
     seed: u64,
     clock: Stopwatch,
-    placed: Vec<Placed>,
+    history: Vec<Operation>,
     report: Report,
 }
 
@@ -86,7 +88,7 @@ impl Run {
         let sockets = fleet.gateways().into_iter().map(Socket::open).collect();
         let databases = Databases::open(&fleet.database).await;
         let (clock, report) = (Stopwatch::start(), Report::default());
-        Self { fleet, databases, sockets, seed, clock, placed: Vec::new(), report }
+        Self { fleet, databases, sockets, seed, clock, history: Vec::new(), report }
     }
 
     /// Faults under load, then calm and the proof. Returns what is wrong.
@@ -101,22 +103,24 @@ impl Run {
         self.fleet.until_ready().await;
         let calm = Stopwatch::start();
         self.report.plan(&plan);
-        let placed = match load.stop().await {
-            Ok(placed) => placed,
+        let operations = match load.stop().await {
+            Ok(operations) => operations,
             Err(lost) => return vec![lost],
         };
         let answered = calm.elapsed();
-        self.report.placed(&placed);
-        let accepted = placed.len();
-        self.placed.extend(placed);
+        self.report.answered(&operations);
+        let commands = operations.len();
+        let orders: Vec<Uuid> = operations.iter().filter_map(placed).collect();
+        self.history.extend(operations);
         if let Err(wrong) = tokio::task::block_in_place(|| self.fleet.check(CAUGHT_UP_NEVER)) {
             return vec![wrong];
         }
         let caught_up = calm.elapsed();
         self.report.caught_up(caught_up);
-        let mut wrong = self.prove().await;
+        let mut wrong = self.prove(&orders).await;
         println!(
-            "    {accepted} orders; all answered {} ms and view = truth {} ms after calm",
+            "    {commands} commands, {} orders; all answered {} ms and view = truth {} ms after calm",
+            orders.len(),
             answered.as_millis(),
             caught_up.as_millis()
         );
@@ -138,40 +142,53 @@ impl Run {
         customers
     }
 
-    async fn prove(&mut self) -> Vec<String> {
+    /// Judges the whole history so far, and what clients have heard of it; of the orders of this burst they heard the end.
+    async fn prove(&mut self, orders: &[Uuid]) -> Vec<String> {
         let facts = self.databases.facts().await;
-        let mut wrong = judge(&facts, &self.placed);
+        let watch = Stopwatch::start();
+        let mut wrong = judge(&facts, &self.history);
+        self.report.judged(watch.elapsed());
         self.report.states(facts.orders.values().map(|order| order.state));
         for socket in &self.sockets {
-            // One more break, so that the next burst begins with a client that resumes.
-            wrong.extend(self.heard(socket).await);
+            wrong.extend(heard(socket, &facts, orders).await);
             let learnt = socket.learnt();
             wrong.extend(learnt.wrong.iter().take(3).map(|fault| format!("{}: {fault}", socket.gateway.name)));
-            let differs = |(id, state): (&Uuid, &tramline_contract::OrderState)| {
-                let truth = facts.orders.get(&tramline_contract::OrderId(*id)).map(|order| order.state);
-                (truth != Some(*state))
-                    .then(|| format!("a client was told that {id} is {state:?}, but it is {truth:?}"))
-            };
-            wrong.extend(learnt.settled.iter().filter_map(differs).take(3));
             drop(learnt);
+            // No client changes an order of an earlier burst.
+            socket.lets_go(orders.iter().copied());
+            // One more break, so that the next burst begins with a client that resumes.
             socket.hang_up();
         }
         wrong
     }
+}
 
-    /// Waits until a client has heard every outcome, and says what it missed.
-    async fn heard(&self, socket: &Socket) -> Option<String> {
-        let watch = Stopwatch::start();
-        loop {
-            let missing = socket.missing(self.placed.iter().map(|one| one.id));
-            if missing.is_empty() {
-                return None;
-            }
-            if watch.elapsed() > HEARD_MAX {
-                let some: Vec<_> = missing.iter().take(3).collect();
-                return Some(format!("{}: a client missed {} outcomes: {some:?}", socket.gateway.name, missing.len()));
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+/// Waits until a client knows every one of these orders as it is, and says what it missed.
+async fn heard(socket: &Socket, facts: &Facts, orders: &[Uuid]) -> Option<String> {
+    let truth = |order: &Uuid| {
+        let truth = facts.orders.get(&OrderId(*order))?;
+        Some((*order, (truth.version.0, truth.state)))
+    };
+    let watch = Stopwatch::start();
+    loop {
+        let differing = socket.differing(orders.iter().filter_map(truth));
+        if differing.is_empty() {
+            return None;
         }
+        if watch.elapsed() > HEARD_MAX {
+            let (count, some) = (differing.len(), &differing[..differing.len().min(3)]);
+            return Some(format!(
+                "{}: a client knows {count} orders otherwise than they are: {some:?}",
+                socket.gateway.name
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn placed(operation: &Operation) -> Option<Uuid> {
+    match operation.command {
+        Command::Place { order, .. } => Some(order.0),
+        Command::Cancel { .. } | Command::Revise { .. } | Command::Pay { .. } | Command::SetLimit { .. } => None,
     }
 }

@@ -1,7 +1,7 @@
 //! What a run has seen, for whoever reads its output.
 
 use super::schedule::Planned;
-use crate::load::Placed;
+use crate::operations::Operation;
 use std::{collections::BTreeMap, time::Duration};
 use tramline_contract::OrderState;
 
@@ -11,12 +11,15 @@ pub struct Report {
     pub bursts: u64,
     faults: BTreeMap<&'static str, u64>,
     pub states: BTreeMap<&'static str, usize>,
-    placed: usize,
+    /// Commands by kind and answer.
+    commands: BTreeMap<(&'static str, &'static str), u64>,
     tries: u64,
     /// From calm to the view that equals the truth, of each burst.
     caught_up: Vec<Duration>,
-    /// The longest that a client waited for its acceptance.
-    longest_acceptance: Duration,
+    /// The longest that a client waited for an answer.
+    longest_answer: Duration,
+    /// The longest that a judgement of the history took, without reading the databases.
+    longest_judgement: Duration,
 }
 
 impl Report {
@@ -26,11 +29,16 @@ impl Report {
         }
     }
 
-    pub fn placed(&mut self, placed: &[Placed]) {
-        self.placed += placed.len();
-        self.tries += placed.iter().map(|one| u64::from(one.tries)).sum::<u64>();
-        let waits = placed.iter().filter_map(|one| Some(one.accepted? - one.invoked));
-        self.longest_acceptance = waits.fold(self.longest_acceptance, Duration::max);
+    pub fn answered(&mut self, operations: &[Operation]) {
+        for operation in operations {
+            *self.commands.entry((operation.command.kind(), operation.outcome())).or_default() += 1;
+            self.tries += u64::from(operation.tries);
+            self.longest_answer = self.longest_answer.max(operation.answered - operation.invoked);
+        }
+    }
+
+    pub fn judged(&mut self, within: Duration) {
+        self.longest_judgement = self.longest_judgement.max(within);
     }
 
     pub fn caught_up(&mut self, after: Duration) {
@@ -50,12 +58,17 @@ impl Report {
         for (kind, count) in &self.faults {
             println!("  {kind:<34}{count:>6}");
         }
-        println!("orders accepted, none lost          {:>6}", self.placed);
+        println!("commands");
+        for ((kind, outcome), count) in &self.commands {
+            println!("  {:<34}{count:>6}", format!("{kind}: {outcome}"));
+        }
+        println!("orders");
         for (state, count) in &self.states {
             println!("  {state:<34}{count:>6}");
         }
-        println!("requests sent for them              {:>6}", self.tries);
-        println!("longest wait for an acceptance      {:>6} ms", self.longest_acceptance.as_millis());
+        println!("requests sent for commands          {:>6}", self.tries);
+        println!("longest wait for an answer          {:>6} ms", self.longest_answer.as_millis());
+        println!("longest judgement of the history    {:>6} ms", self.longest_judgement.as_millis());
         let mut sorted = self.caught_up.clone();
         sorted.sort_unstable();
         let at = |share: usize| sorted.get((sorted.len() * share / 100).min(sorted.len().saturating_sub(1)));
