@@ -63,9 +63,12 @@ pub struct Saga {
     pub resent: i64,
 }
 
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands a reference; only where that is longer than the number does clippy mind"
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "serde hands a reference; only where that is as long as the number does clippy mind"
+    )
 )]
 const fn is_zero(number: &i64) -> bool {
     *number == 0
