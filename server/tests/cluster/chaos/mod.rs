@@ -112,12 +112,12 @@ impl Run {
         let commands = operations.len();
         let orders: Vec<Uuid> = operations.iter().filter_map(placed).collect();
         self.history.extend(operations);
-        if let Err(wrong) = tokio::task::block_in_place(|| self.fleet.check(CAUGHT_UP_NEVER)) {
-            return vec![wrong];
-        }
+        let checked = tokio::task::block_in_place(|| self.fleet.check(CAUGHT_UP_NEVER));
         let caught_up = calm.elapsed();
         self.report.caught_up(caught_up);
-        let mut wrong = self.prove(&orders).await;
+        // What the stores find wrong with each other, the history may explain.
+        let mut wrong: Vec<String> = checked.err().into_iter().collect();
+        wrong.extend(self.prove(&orders).await);
         println!(
             "    {commands} commands, {} orders; all answered {} ms and view = truth {} ms after calm",
             orders.len(),
