@@ -21,7 +21,7 @@ pub(crate) enum Command {
     Check(crate::check::CheckFlags),
     /// Look at messages that could not be handled, and mend them
     Parked(crate::parked::ParkedFlags),
-    /// Look at sagas that are overdue or stuck, have them tried again, and verify before a deployment that all can go on.
+    /// Look at sagas, have those that are stuck tried again, and verify before a deployment that all can go on.
     Sagas(crate::sagas::SagaFlags),
     /// Build a view anew beside the one that is read, and put it in its place; a server may be at work meanwhile
     RebuildView(crate::rebuild::RebuildFlags),

@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod compose;
 mod config;
+mod desk;
 mod import;
 mod lock;
 mod logging;
@@ -12,6 +13,7 @@ mod parked;
 mod rebuild;
 mod sagas;
 mod serve;
+mod terminal;
 
 use clap::Parser as _;
 use cli::{Cli, Command};

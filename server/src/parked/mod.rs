@@ -4,22 +4,18 @@
 
 mod show;
 
+use crate::desk::{Desk, after};
 use anyhow::{Context as _, ensure};
 use clap::{Args, Subcommand};
-use serde::de::DeserializeOwned;
 use std::{
     io::Read as _,
     path::{Path, PathBuf},
-    time::Duration,
 };
 use tramline_contract::{
     AuditPage, EditParked, MendParked, Mended, ParkedDetail, ParkedKeys, ParkedKinds, Rehearsal, SkipParked,
 };
-use tramline_http::{Call, ServiceClient};
 use uuid::Uuid;
 
-/// How long the server may take: a retry handles up to 200 messages.
-const ANSWER_MAX: Duration = Duration::from_secs(70);
 /// The largest body that is read from a file; the server takes no larger one.
 const BODY_MAX_BYTES: u64 = 64 * 1024;
 
@@ -137,72 +133,44 @@ impl Address {
 
 /// Does one thing and prints what became of it.
 pub(crate) async fn run(ParkedFlags { command, url, json }: ParkedFlags) -> anyhow::Result<()> {
-    let server = ServiceClient::remote("the server", &url).context("--url must look like http://127.0.0.1:3000")?;
-    let desk = Desk { server, json };
+    let desk = Desk::at(&url, json)?;
     match command {
         Command::List { service, cursor, limit } => {
             let service = service.map(|name| format!("&service={name}")).unwrap_or_default();
             let path = format!("/api/operations/parked?limit={limit}{service}{}", after(cursor));
-            desk.tell::<ParkedKeys>(desk.server.get(&path), show::keys).await
+            desk.tell::<ParkedKeys>(desk.get(&path), show::keys).await
         }
-        Command::Kinds => desk.tell::<ParkedKinds>(desk.server.get("/api/operations/parked/kinds"), show::kinds).await,
-        Command::Show { message } => desk.tell::<ParkedDetail>(desk.server.get(&message.path("")), show::detail).await,
+        Command::Kinds => desk.tell::<ParkedKinds>(desk.get("/api/operations/parked/kinds"), show::kinds).await,
+        Command::Show { message } => desk.tell::<ParkedDetail>(desk.get(&message.path("")), show::detail).await,
         Command::Edit { message, body, reason } => {
             let payload = read_body(&body)?;
-            let call = desk.server.post_json(&message.path("/edit"), &EditParked { payload, reason });
+            let call = desk.post_json(&message.path("/edit"), &EditParked { payload, reason });
             desk.tell::<Mended>(call, |_| {
                 println!("It has the new body. Rehearse it: tramline parked dry-run {}", message.0)
             })
             .await
         }
         Command::DryRun { message, reason } => {
-            let call = desk.server.post_json(&message.path("/dry-run"), &MendParked { reason });
+            let call = desk.post_json(&message.path("/dry-run"), &MendParked { reason });
             let rehearsal: Rehearsal = desk.told(call, show::rehearsal).await?;
             ensure!(rehearsal.handled, "the message would not be handled");
             Ok(())
         }
         Command::Retry { message, reason } => {
-            let call = desk.server.post_json(&message.path("/retry"), &MendParked { reason });
+            let call = desk.post_json(&message.path("/retry"), &MendParked { reason });
             let mended: Mended = desk.told(call, show::mended).await?;
             ensure!(mended.failed.is_none(), "a message failed again");
             Ok(())
         }
         Command::Skip { message, reason } => {
-            let call = desk.server.post_json(&message.path("/skip"), &SkipParked { reason });
+            let call = desk.post_json(&message.path("/skip"), &SkipParked { reason });
             desk.tell::<Mended>(call, show::skipped).await
         }
         Command::Audit { cursor, limit } => {
             let path = format!("/api/operations/audit?limit={limit}{}", after(cursor));
-            desk.tell::<AuditPage>(desk.server.get(&path), show::audit).await
+            desk.tell::<AuditPage>(desk.get(&path), show::audit).await
         }
     }
-}
-
-/// The server, and how its answers are printed.
-struct Desk {
-    server: ServiceClient,
-    json: bool,
-}
-
-impl Desk {
-    async fn tell<T: DeserializeOwned>(&self, call: Call, show: impl FnOnce(&T)) -> anyhow::Result<()> {
-        self.told(call, show).await.map(drop)
-    }
-
-    async fn told<T: DeserializeOwned>(&self, call: Call, show: impl FnOnce(&T)) -> anyhow::Result<T> {
-        let answer = call.within(ANSWER_MAX).send().await?.granted()?;
-        let read = answer.json()?;
-        if self.json {
-            println!("{}", String::from_utf8_lossy(&answer.body));
-        } else {
-            show(&read);
-        }
-        Ok(read)
-    }
-}
-
-fn after(cursor: Option<String>) -> String {
-    cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default()
 }
 
 fn read_body(file: &Path) -> anyhow::Result<serde_json::Value> {

@@ -1,9 +1,7 @@
 //! Answers as tables for a terminal.
 
+use crate::terminal::{clean, cut, table};
 use tramline_contract::{AuditPage, Mended, ParkedDetail, ParkedKeys, ParkedKinds, ParkedMessage, Rehearsal};
-
-/// A reason in a table; `show` prints it whole.
-const REASON_MAX_CHARS: usize = 70;
 
 pub(super) fn keys(page: &ParkedKeys) {
     let row = |key: &tramline_contract::ParkedKey| {
@@ -110,34 +108,4 @@ fn told(empty: bool, nothing: &str, next: Option<&str>, missing: &[String]) {
     if !missing.is_empty() {
         println!("Not told: {} did not answer.", missing.join(", "));
     }
-}
-
-/// Prints rows below their titles, each column as wide as its widest cell.
-fn table(titles: &[&str], rows: Vec<Vec<String>>) {
-    if rows.is_empty() {
-        return;
-    }
-    let titles: Vec<String> = titles.iter().map(|title| (*title).to_owned()).collect();
-    let rows: Vec<_> = std::iter::once(titles).chain(rows).collect();
-    let columns = rows.first().map_or(0, Vec::len);
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<_> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
-}
-
-/// A text that fits into a table.
-fn cut(text: &str) -> String {
-    let clean = clean(text);
-    match clean.char_indices().nth(REASON_MAX_CHARS) {
-        Some((end, _)) => format!("{}…", clean.get(..end).unwrap_or_default()),
-        None => clean,
-    }
-}
-
-/// A text without anything that could steer a terminal.
-fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

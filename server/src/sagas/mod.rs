@@ -1,15 +1,23 @@
-//! `tramline sagas`: looks at sagas of a running server that are overdue or stuck, and has them tried again, through its API.
+//! `tramline sagas`: looks at sagas of a running server, and has those that are stuck tried again, through its API.
 //!
 //! It decides nothing: what may be done, the server says. Only `verify` reads a database, since the program that it asks about is
 //! this one, and not the one that serves.
 
+mod show;
 mod verify;
 
-use crate::cli::StoreFlags;
-use anyhow::Context as _;
-use clap::{Args, Subcommand};
-use tramline_contract::{Page, RetrySaga, Saga, SagaId};
-use tramline_http::ServiceClient;
+use crate::{
+    cli::StoreFlags,
+    desk::{Desk, after},
+};
+use clap::{
+    Args, Subcommand,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use tramline_contract::{Page, RetrySaga, Saga, SagaDetail, SagaId};
+
+/// Where a saga can stand, as the API names it.
+const STATES: [&str; 5] = ["RUNNING", "COMPENSATING", "COMPLETED", "ROLLED_BACK", "PARKED"];
 
 /// What `sagas` takes.
 #[derive(Clone, Debug, Args)]
@@ -19,10 +27,29 @@ pub(crate) struct SagaFlags {
     /// Where the server listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000", global = true)]
     url: String,
+    /// Print the server's answer as JSON
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 enum Command {
+    /// List sagas, newest first
+    List {
+        /// Only in this state
+        #[arg(long, value_name = "STATE", ignore_case = true, value_parser = state())]
+        state: Option<String>,
+        /// Only of this definition, such as CreateOrder
+        #[arg(long = "type", value_name = "NAME", value_parser = word)]
+        kind: Option<String>,
+        #[command(flatten)]
+        page: ListFlags,
+    },
+    /// Show a saga: its steps, and its messages in causal order
+    Show {
+        /// The saga, as the lists name it
+        id: SagaId,
+    },
     /// List sagas whose command went out again because no answer came, oldest first
     Overdue(ListFlags),
     /// List sagas that are stuck and wait for a person, newest first
@@ -53,47 +80,37 @@ struct ListFlags {
 }
 
 /// Runs the command.
-pub(crate) async fn run(flags: SagaFlags) -> anyhow::Result<()> {
-    let server = ServiceClient::remote("the server", &flags.url);
-    let server = server.context("--url must look like http://127.0.0.1:3000")?;
-    match flags.command {
-        Command::Verify(stores) => verify::run(*stores).await,
-        Command::Overdue(list) => show(&server, "/api/operations/sagas/overdue?", &list).await,
-        Command::Parked(list) => show(&server, "/api/sagas?state=PARKED&", &list).await,
+pub(crate) async fn run(SagaFlags { command, url, json }: SagaFlags) -> anyhow::Result<()> {
+    let desk = Desk::at(&url, json)?;
+    match command {
+        Command::List { state, kind, page } => {
+            let state = state.map(|state| format!("state={state}&")).unwrap_or_default();
+            let kind = kind.map(|kind| format!("type={kind}&")).unwrap_or_default();
+            list(&desk, &format!("/api/sagas?{state}{kind}"), page).await
+        }
+        Command::Show { id } => desk.tell::<SagaDetail>(desk.get(&format!("/api/sagas/{id}")), show::detail).await,
+        Command::Overdue(page) => list(&desk, "/api/operations/sagas/overdue?", page).await,
+        Command::Parked(page) => list(&desk, "/api/sagas?state=PARKED&", page).await,
         Command::Retry { id, operator, reason } => {
             let wish = RetrySaga { operator, reason };
-            let call = server.post_json(&format!("/api/operations/sagas/{id}/retry"), &wish);
-            let saga: Saga = call.send().await?.granted()?.json()?;
-            println!("{}", line(&saga));
-            Ok(())
+            let call = desk.post_json(&format!("/api/operations/sagas/{id}/retry"), &wish);
+            desk.tell::<Saga>(call, |saga| show::sagas(std::slice::from_ref(saga))).await
         }
+        Command::Verify(stores) => verify::run(*stores).await,
     }
 }
 
-async fn show(server: &ServiceClient, path: &str, list: &ListFlags) -> anyhow::Result<()> {
-    let cursor = list.cursor.as_ref().map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-    let call = server.get(&format!("{path}limit={}{cursor}", list.limit));
-    let page: Page<Saga> = call.send().await?.granted()?.json()?;
-    if page.items.is_empty() {
-        println!("none");
-    }
-    for saga in &page.items {
-        println!("{}", line(saga));
-    }
-    if let Some(cursor) = page.next_cursor {
-        println!("more: --cursor {cursor}");
-    }
-    Ok(())
+async fn list(desk: &Desk, path: &str, ListFlags { cursor, limit }: ListFlags) -> anyhow::Result<()> {
+    desk.tell::<Page<Saga>>(desk.get(&format!("{path}limit={limit}{}", after(cursor))), show::page).await
 }
 
-fn line(saga: &Saga) -> String {
-    let again = match (&saga.due_at, saga.resent) {
-        (Some(due), resent) if resent > 0 => format!("  asked again {resent} times, next at {}", due.0),
-        _ => String::new(),
-    };
-    let state = match serde_json::to_value(saga.state) {
-        Ok(serde_json::Value::String(state)) => state,
-        _ => String::new(),
-    };
-    format!("{}  {:<14} {:<12} since {}{again}", saga.id, saga.kind, state, saga.started_at.0)
+/// Reads a state in any case.
+fn state() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(STATES).map(|state| state.to_uppercase())
+}
+
+/// Reads a name that is one word, so that it needs no escapes in an address.
+fn word(text: &str) -> Result<String, String> {
+    let is_word = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    is_word.then(|| text.to_owned()).ok_or_else(|| "must be a word such as CreateOrder".to_owned())
 }

@@ -16,6 +16,7 @@ mod once;
 mod parked;
 mod rebuild;
 mod saga_repair;
+mod saga_tables;
 mod sagas;
 mod search;
 mod socket;
