@@ -15,9 +15,13 @@ mod table;
 mod wire;
 
 use anyhow::bail;
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser as _},
+};
 use std::{collections::HashSet, path::PathBuf};
 use summary::Summary;
+use tramline_contract::Coordination;
 use wire::Wire;
 
 /// What `import` takes.
@@ -37,6 +41,10 @@ pub(crate) struct ImportFlags {
     /// CSV with the columns customer_number, check_number, payment_date, amount; others are ignored
     #[arg(long, value_name = "FILE")]
     payments: Option<PathBuf>,
+    /// Who leads the sagas of the orders: one orchestrator, or the services by each other's events. An order that was imported keeps
+    /// its coordination
+    #[arg(long, value_name = "WAY", default_value = "orchestration", value_parser = coordination())]
+    coordination: Coordination,
     /// Where the server listens
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
     url: String,
@@ -46,7 +54,12 @@ pub(crate) struct ImportFlags {
 pub(crate) async fn run(flags: ImportFlags) -> anyhow::Result<()> {
     // All files first: a missing column should be known before anything is sent.
     let customers = rows::read_customers(&flags.customers)?;
-    let mut orders = flags.orders.as_deref().map(rows::read_orders).transpose()?.unwrap_or_default();
+    let mut orders = flags
+        .orders
+        .as_deref()
+        .map(|path| rows::read_orders(path, flags.coordination))
+        .transpose()?
+        .unwrap_or_default();
     let mut payments = flags.payments.as_deref().map(rows::read_payments).transpose()?.unwrap_or_default();
     let mut summary = Summary::default();
     summary.skip(&customers.faults);
@@ -72,4 +85,11 @@ pub(crate) async fn run(flags: ImportFlags) -> anyhow::Result<()> {
         1 => bail!("one row was skipped"),
         skipped => bail!("{skipped} rows were skipped"),
     }
+}
+
+/// Reads a coordination by its name on the wire.
+fn coordination() -> impl clap::builder::TypedValueParser<Value = Coordination> {
+    let names = [Coordination::Orchestration, Coordination::Choreography].map(Coordination::as_str);
+    PossibleValuesParser::new(names)
+        .map(|name| Coordination::parse(&name).expect("only the names of coordinations pass"))
 }

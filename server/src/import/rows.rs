@@ -61,8 +61,8 @@ pub(super) fn read_customers(path: &Path) -> anyhow::Result<Table<CreateCustomer
     })
 }
 
-/// Reads the orders and puts them in the order of their days; within a day they stay as in the file.
-pub(super) fn read_orders(path: &Path) -> anyhow::Result<Table<OrderRow>> {
+/// Reads the orders, to be led so, and puts them in the order of their days; within a day they stay as in the file.
+pub(super) fn read_orders(path: &Path, coordination: Coordination) -> anyhow::Result<Table<OrderRow>> {
     let columns = ["order_number", "order_date", "customer_number", "total"];
     let mut table = Table::read(path, columns, |cells: &Cells<'_, 4>| {
         let number = cells.number(0);
@@ -72,7 +72,7 @@ pub(super) fn read_orders(path: &Path) -> anyhow::Result<Table<OrderRow>> {
         match (number, day, customer_number, total) {
             (Ok(number), Ok(day), Ok(customer_number), Ok(total)) => {
                 let (id, customer_id) = (Some(ids::order(number)), ids::customer(customer_number));
-                let command = CreateOrder { id, customer_id, total, coordination: Coordination::Orchestration };
+                let command = CreateOrder { id, customer_id, total, coordination };
                 Ok(OrderRow { day, customer_number, command })
             }
             (_, day, customer_number, total) => Err(faults([day.err(), customer_number.err(), total.err()])),

@@ -5,6 +5,7 @@ use super::{
     table::Table,
 };
 use std::collections::HashSet;
+use tramline_contract::Coordination;
 
 fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
@@ -59,7 +60,7 @@ fn orders_come_by_day_and_within_a_day_as_in_the_file() {
           3,2003-01-09,1,5.00,x\r\n2,2003-01-06,1,5.00,x\r\n1,2003-01-09,1,5,x\r\n\
           4,2003-02-29,1,5,x\r\n5,2004-02-29,1,0,x\r\n6,04.05.2003,z,1,x\r\n",
     );
-    let table = read_orders(file.path()).expect("it reads");
+    let table = read_orders(file.path(), Coordination::Choreography).expect("it reads");
     let (numbers, faults) = outline(&table);
     assert_eq!(numbers, [2, 3, 1]);
     assert_eq!(faults[0], (5, "order_date must be a date such as 2003-01-31"));
@@ -72,14 +73,18 @@ fn a_missing_column_is_one_clear_error() {
     let file = file(b"customer_number,limit\n1,2\n");
     let error = format!("{:#}", read_customers(file.path()).expect_err("it is refused"));
     assert!(error.ends_with("its first line does not name the columns name, credit_limit"), "{error}");
-    let error = format!("{:#}", read_orders(std::path::Path::new("/nowhere/orders.csv")).expect_err("it is refused"));
+    let error = format!(
+        "{:#}",
+        read_orders(std::path::Path::new("/nowhere/orders.csv"), Coordination::Choreography)
+            .expect_err("it is refused")
+    );
     assert!(error.starts_with("cannot read /nowhere/orders.csv"), "{error}");
 }
 
 #[test]
 fn the_orders_of_a_skipped_customer_are_held_back() {
     let file = file(b"order_number,order_date,customer_number,total\n1,2003-01-09,7,5\n2,2003-01-09,8,5\n");
-    let mut table = read_orders(file.path()).expect("it reads");
+    let mut table = read_orders(file.path(), Coordination::Choreography).expect("it reads");
     let held = hold_back(&mut table, &HashSet::from([7]));
     assert_eq!(outline(&table).0, [2]);
     assert_eq!((held.len(), held[0].line, held[0].reason.as_str()), (1, 2, "its customer 7 was skipped"));

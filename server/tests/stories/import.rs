@@ -9,7 +9,7 @@ use std::{
 };
 use tramline_contract::Money;
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
@@ -28,7 +28,7 @@ fn import_paid(desk: &TestDesk, folder: &Path) -> Output {
 }
 
 /// Every item of a list.
-async fn all(desk: &TestDesk, path: &str) -> Vec<Value> {
+pub async fn all(desk: &TestDesk, path: &str) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), String::new());
     loop {
         let page = desk.json(&format!("{path}?limit=100{cursor}")).await;
@@ -39,15 +39,15 @@ async fn all(desk: &TestDesk, path: &str) -> Vec<Value> {
 }
 
 /// Everything that can be seen of a desk.
-async fn picture(desk: &TestDesk) -> [Vec<Value>; 3] {
+pub async fn picture(desk: &TestDesk) -> [Vec<Value>; 3] {
     [all(desk, "/api/customers").await, all(desk, "/api/orders").await, all(desk, "/api/sagas").await]
 }
 
 /// By the customer's name, the total and state of each order.
-type Histories = BTreeMap<String, Vec<(String, String)>>;
+pub type Histories = BTreeMap<String, Vec<(String, String)>>;
 
 /// The totals and states of each customer's orders, oldest first, by the customer's name.
-async fn histories(desk: &TestDesk) -> Histories {
+pub async fn histories(desk: &TestDesk) -> Histories {
     let mut histories = BTreeMap::new();
     for customer in all(desk, "/api/customers").await {
         let path = format!("/api/customers/{}/orders", customer["id"].as_str().expect("an id"));
@@ -105,7 +105,7 @@ async fn good_rows_are_imported_by_date_and_bad_ones_named_by_their_lines() {
 
 /// What must become of the sample orders: each customer's by date and after the payments of that day, approved while limit and
 /// payments cover them. Beside it, what each customer has paid in all.
-fn expected(data: &Path, with_payments: bool) -> (Histories, BTreeMap<String, String>) {
+pub fn expected(data: &Path, with_payments: bool) -> (Histories, BTreeMap<String, String>) {
     let rows = |name: &str| {
         let mut reader = csv::Reader::from_path(data.join(name)).expect("it reads");
         reader.deserialize().map(|row| row.expect("a good row")).collect::<Vec<HashMap<String, String>>>()

@@ -9,6 +9,7 @@ mod credit;
 mod deployment;
 mod desk;
 mod import;
+mod import_matrix;
 mod life;
 mod lists;
 mod matrix;

@@ -7,13 +7,17 @@ use crate::{
 use tramline_testing::{DeskStores, Disk, POSTGRES, PrivatePostgres, PrivateRedis, required};
 
 /// What a desk is told of its stores.
-type Settings = Vec<(&'static str, String)>;
+pub type Settings = Vec<(&'static str, String)>;
 
-fn on_servers(postgres: &PrivatePostgres, redis: &PrivateRedis, relay: &'static str) -> Settings {
+/// A database and a prefix that nobody else has.
+pub fn on_servers(postgres: &PrivatePostgres, redis: &PrivateRedis, relay: &'static str) -> Settings {
+    let database = postgres.database();
+    let (_, name) = database.rsplit_once('/').expect("an address with a database");
+    let prefix = format!("matrix-{relay}-{name}");
     vec![
-        ("TRAMLINE_DATABASE", postgres.database()),
+        ("TRAMLINE_DATABASE", database),
         ("TRAMLINE_REDIS", redis.url()),
-        ("TRAMLINE_REDIS_PREFIX", format!("matrix-{relay}")),
+        ("TRAMLINE_REDIS_PREFIX", prefix),
         ("TRAMLINE_RELAY", relay.to_owned()),
     ]
 }
