@@ -7,6 +7,7 @@ use crate::{
     change::Change,
     command::{Accepted, Command, Failure},
     fixtures,
+    pending::{Operation, Stage},
     stories::{Desk, order_id},
 };
 use proptest::prelude::*;
@@ -25,6 +26,8 @@ struct Server {
     feed: Vec<Order>,
     heard: usize,
     received: VecDeque<Command>,
+    /// What it has carried out, whether or not anybody heard of that.
+    taken: Vec<Uuid>,
     replies: VecDeque<(Uuid, Result<Accepted, Failure>)>,
 }
 
@@ -32,7 +35,8 @@ impl Server {
     fn new() -> Self {
         let order = fixtures::order(ORDER, 1);
         let feed = vec![order.clone()];
-        Self { order, wanted: None, feed, heard: 0, received: VecDeque::new(), replies: VecDeque::new() }
+        let (received, replies) = (VecDeque::new(), VecDeque::new());
+        Self { order, wanted: None, feed, heard: 0, received, taken: Vec::new(), replies }
     }
 
     fn step(&mut self, state: OrderState) {
@@ -96,6 +100,7 @@ impl Server {
             Command::CancelOrder { .. } => self.cancel(),
             _ => return,
         };
+        self.taken.extend(answer.is_ok().then_some(command.id()));
         self.replies.push_back((command.id(), answer.map_err(|problem| Failure::Problem(*problem))));
     }
 }
@@ -111,6 +116,8 @@ enum Event {
     Reply,
     LostReply,
     LostCommand,
+    /// The page waits no longer for an answer, which comes all the same.
+    GivenUp,
     Decide,
     Frame,
     Read(usize),
@@ -129,6 +136,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Reply),
         1 => Just(Event::LostReply),
         1 => Just(Event::LostCommand),
+        1 => Just(Event::GivenUp),
         3 => Just(Event::Decide),
         4 => Just(Event::Frame),
         2 => (0usize..4).prop_map(Event::Read),
@@ -193,6 +201,12 @@ impl World {
                     self.desk.says(Msg::CommandAnswered(command.id(), Err(Failure::NoAnswer)));
                 }
             }
+            Event::GivenUp => {
+                let on_its_way = self.server.received.front().map(Command::id);
+                if let Some(id) = self.server.replies.front().map(|(id, _)| *id).or(on_its_way) {
+                    self.desk.says(Msg::CommandAnswered(id, Err(Failure::NoAnswer)));
+                }
+            }
             Event::Decide => self.server.decides(),
             Event::Frame => self.frame(),
             Event::Read(ago) => {
@@ -223,6 +237,31 @@ impl World {
         }
     }
 
+    /// The changes that are not confirmed.
+    fn changes(&self) -> Vec<Operation> {
+        self.desk.model.pending.changes_of(order_id(ORDER).0).cloned().collect()
+    }
+
+    /// Whether a change may be gone: the server took it, the user hears that it did not, the user has changed their mind, or the
+    /// order is as was asked for.
+    fn may_be_gone(&self, gone: &Operation, before: &[Operation], event: Event) -> bool {
+        let (model, id) = (&self.desk.model, gone.command.id());
+        if self.server.taken.contains(&id) || model.pending.not_sent.iter().any(|refused| refused.command.id() == id) {
+            return true;
+        }
+        let Some(order) = model.order(order_id(ORDER)) else { return false };
+        match (gone.command.revision(), event) {
+            (None, Event::Keep | Event::Cancel) | (Some(_), Event::Revise(_) | Event::Cancel) => gone.waits(),
+            (None, _) => matches!(order.state, OrderState::Cancelled | OrderState::Rejected),
+            // Somebody else's revision may pass for one that nobody answered. Whoever wants something else since has chosen.
+            (Some((wanted, _)), _) => {
+                let is_last = before.last().is_some_and(|last| last.command.id() == gone.command.id());
+                let unanswered = matches!(event, Event::LostReply | Event::LostCommand | Event::GivenUp);
+                order.total == wanted || gone.in_doubt || unanswered || !is_last
+            }
+        }
+    }
+
     /// The world is kind again, until nothing moves any more.
     fn recovers(&mut self) {
         for _ in 0..60 {
@@ -237,14 +276,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     /// Whatever happens: one row that never goes back; it shows the user's last wish while that is on its way, and else what is
-    /// confirmed. In the end nothing is left over, and the row is the server's order.
+    /// confirmed. No wish is lost in silence, and none that the server took is in doubt again. In the end nothing is left over, and the row is the server's order.
     #[test]
     fn an_order_ends_as_the_server_has_it(events in prop::collection::vec(event(), 0..80)) {
         let mut world = World::new();
         let id = order_id(ORDER);
         let mut seen = Version::default();
         for event in events {
+            let before = world.changes();
             world.suffers(event);
+            let now = world.changes();
+            let was_taken = |one: &Operation| {
+                let same = before.iter().find(|other| other.command.id() == one.command.id());
+                same.is_some_and(|other| matches!(other.stage, Stage::Accepted { .. }))
+            };
+            for one in now.iter().filter(|one| was_taken(one)) {
+                let is_taken = matches!(one.stage, Stage::Accepted { .. });
+                prop_assert!(is_taken, "{:?} is in doubt again after {:?}", one, event);
+            }
+            for gone in before.iter().filter(|one| now.iter().all(|other| other.command.id() != one.command.id())) {
+                prop_assert!(world.may_be_gone(gone, &before, event), "{:?} is gone after {:?}", gone, event);
+            }
             let model = &world.desk.model;
             prop_assert_eq!(world.desk.rows(), vec![ORDER], "after {:?}", event);
             let version = model.order(id).map(|order| order.version).unwrap_or_default();

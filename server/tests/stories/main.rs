@@ -2,6 +2,7 @@
 
 mod account;
 mod bad_input;
+mod bodies;
 mod changes;
 mod check;
 mod coordination;
