@@ -9,7 +9,8 @@ pub(crate) const LOCAL: &str = "local";
 
 /// A log entry that is not written yet.
 pub(crate) struct NewEntry {
-    /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`.
+    /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`; of a saga that nobody leads `event`,
+    /// `repetition` or `departure`.
     pub(crate) kind: &'static str,
     pub(crate) channel: String,
     pub(crate) message_id: Uuid,

@@ -51,7 +51,8 @@ tramline_db::record! {
     /// What a saga sent or received.
     #[derive(Clone, Debug)]
     pub struct LogEntry {
-        /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`.
+        /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`; of a saga that nobody leads `event`,
+        /// `repetition` or `departure`.
         pub kind: String,
         /// Where it went; `local` for a step in the saga's own database.
         pub channel: String,

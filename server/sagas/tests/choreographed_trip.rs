@@ -30,7 +30,9 @@ async fn open(folder: &Path) -> Messaging {
 
 fn told(by: &str, kind: &str) -> Told {
     let headers = Headers { kind: kind.to_owned(), saga_id: Some(TRIP), ..Headers::default() };
-    Told { by: by.to_owned(), channel: "Trip".to_owned(), message_id: Uuid::nil(), headers, payload: "{}".to_owned() }
+    // Each event happens once, so its kind names it.
+    let message_id = Uuid::from_u128(kind.bytes().fold(0, |id, letter| id * 31 + u128::from(letter)));
+    Told { by: by.to_owned(), channel: "Trip".to_owned(), message_id, headers, payload: "{}".to_owned() }
 }
 
 async fn hear(trips: &Messaging, events: &'static [(&'static str, &'static str)]) -> Result<(), HandlerError> {
@@ -94,6 +96,21 @@ async fn what_is_not_in_the_protocol_parks_the_conversation_and_is_kept() {
     let (view, log) = found(&trips).await;
     assert_eq!((view.phase, view.ended_at), (Phase::Parked(1), None));
     assert_eq!(log.iter().map(|entry| entry.kind.as_str()).collect::<Vec<_>>(), ["event", "departure", "event"]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_sent_again_moves_nothing_and_is_kept_as_a_repetition() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let trips = begun(folder.path()).await;
+    hear(&trips, &[("flights", "FlightBooked"), ("flights", "FlightBooked")]).await.expect("it is heard");
+    assert_eq!(states(&found(&trips).await.0), ["DONE", "DONE", "RUNNING"]);
+    hear(&trips, &[("hotels", "HotelBooked"), ("tickets", "TicketSent")]).await.expect("it is heard");
+    hear(&trips, &[("tickets", "TicketSent")]).await.expect("it is heard");
+    let (view, log) = found(&trips).await;
+    assert_eq!(view.phase, Phase::Completed);
+    assert!(view.ended_at.is_some());
+    let kinds: Vec<_> = log.iter().map(|entry| entry.kind.as_str()).collect();
+    assert_eq!(kinds, ["event", "event", "repetition", "repetition", "event", "repetition"]);
 }
 
 #[tokio::test]

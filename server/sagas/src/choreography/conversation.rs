@@ -62,7 +62,7 @@ pub async fn begin(
     first: Told,
 ) -> Result<(), HandlerError> {
     let stand = Stand { progress: Protocol::BEGINNING, refused: None, departed: None };
-    let (stand, entries) = stand.after(protocol, vec![first]);
+    let (stand, entries) = stand.after(protocol, vec![first], Vec::new());
     let (phase, step) = phase_columns(stand.phase());
     let inserted = work.tx.execute(
         sql("insert into saga_instance (saga_id, saga_type, aggregate_id, phase, step_no, data, version, started_at, choreographed) \
@@ -79,7 +79,7 @@ pub async fn begin(
 }
 
 /// Holds events against the protocol, in the unit of work that hears or tells them. An event that is not in the protocol parks
-/// the conversation: it is shown to the operator, and what follows is only written down.
+/// the conversation: it is shown to the operator, and what follows is only written down. One that was heard before moves nothing.
 ///
 /// # Errors
 /// When the database fails, there is no such conversation, or somebody else moved it meanwhile.
@@ -101,11 +101,15 @@ pub async fn observe(
     let Some(row) = found else {
         return Err(HandlerError::Permanent(format!("there is no conversation {id} of {}", protocol.kind())));
     };
-    let (stand, entries) = Stand::of(&row)?.after(protocol, events);
+    let stand = Stand::of(&row)?;
+    // One that was sent again fits nowhere, so the log is only asked when something does not fit.
+    let heard = if stand.fits(protocol, &events) { Vec::new() } else { heard(work, id).await? };
+    let (stand, entries) = stand.after(protocol, events, heard);
     let (phase, step) = phase_columns(stand.phase());
     let ended = matches!(stand.progress, Progress::Completed | Progress::RolledBack) && stand.departed.is_none();
     let updated = work.tx.execute(
-        sql("update saga_instance set phase = $2, step_no = $3, refused_step = $4, version = version + 1, ended_at = $5 \
+        sql("update saga_instance set phase = $2, step_no = $3, refused_step = $4, version = version + 1, \
+             ended_at = case when $5 is null then null else coalesce(ended_at, $5) end \
              where saga_id = $1 and version = $6")
         .bind(id)
         .bind(phase)
@@ -151,10 +155,21 @@ impl Stand {
         }
     }
 
-    /// What events make of it, and how each is written down.
-    fn after(mut self, protocol: &Protocol, events: Vec<Told>) -> (Self, Vec<(&'static str, Told)>) {
-        let entries = events.into_iter().map(|told| match self.take(protocol, &told) {
-            Ok(()) => ("event", told),
+    /// Whether the protocol has these events at this point.
+    fn fits(mut self, protocol: &Protocol, events: &[Told]) -> bool {
+        events.iter().all(|told| self.take(protocol, told).is_ok())
+    }
+
+    /// What events make of it, and how each is written down: one that was heard already as a repetition.
+    fn after(
+        mut self,
+        protocol: &Protocol,
+        events: Vec<Told>,
+        mut heard: Vec<Uuid>,
+    ) -> (Self, Vec<(&'static str, Told)>) {
+        let entries = events.into_iter().map(|told| match self.take_new(protocol, &told, &mut heard) {
+            Ok(true) => ("event", told),
+            Ok(false) => ("repetition", told),
             Err(departure) => {
                 tracing::error!(saga.kind = protocol.kind(), message.id = %told.message_id, departure = %departure, "a conversation departs from its protocol");
                 metrics::counter!("tramline_saga_departures_total", "saga" => protocol.kind()).increment(1);
@@ -163,6 +178,15 @@ impl Stand {
         });
         let entries = entries.collect();
         (self, entries)
+    }
+
+    /// `false`: it was heard already, and moves nothing.
+    fn take_new(&mut self, protocol: &Protocol, told: &Told, heard: &mut Vec<Uuid>) -> Result<bool, Departure> {
+        if heard.contains(&told.message_id) {
+            return Ok(false);
+        }
+        heard.push(told.message_id);
+        self.take(protocol, told).map(|()| true)
     }
 
     fn take(&mut self, protocol: &Protocol, told: &Told) -> Result<(), Departure> {
@@ -186,6 +210,13 @@ impl Stand {
             }
         }
     }
+}
+
+/// The messages that a conversation has heard or told.
+async fn heard(work: &mut UnitOfWork<'_>, id: Uuid) -> Result<Vec<Uuid>, DbError> {
+    let heard = sql("select message_id from saga_log where saga_id = $1 and kind = 'event'").bind(id);
+    let rows: Vec<(Uuid,)> = work.tx.all(heard).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 async fn append(work: &mut UnitOfWork<'_>, id: Uuid, entries: Vec<(&'static str, Told)>) -> Result<(), DbError> {
