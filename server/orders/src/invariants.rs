@@ -4,6 +4,7 @@ use crate::revise_order::ReviseOrderData;
 use std::collections::HashMap;
 use tramline_contract::{CustomerId, Money, OrderId, OrderState, RejectionReason, Version};
 use tramline_db::{Db, DbError, sql};
+use tramline_messages::orders::{OrderChanged, OrderEvent};
 use uuid::Uuid;
 
 /// An order as the truth has it.
@@ -62,17 +63,32 @@ async fn unended(db: &Db) -> Result<Vec<String>, DbError> {
     Ok(rows.into_iter().map(|(id, phase)| format!("saga {id} is still {phase}")).collect())
 }
 
-/// What each order is to cost whose revision is under way.
+/// What each order is to cost whose revision is under way: a saga that is led knows it, and of one that nobody leads the event
+/// that began it.
 async fn proposed(db: &Db) -> Result<HashMap<Uuid, Money>, DbError> {
-    let rows: Vec<(Uuid, String)> = db
-        .all(sql("select aggregate_id, data from saga_instance where saga_type = 'ReviseOrder' and ended_at is null"))
+    let led: Vec<(Uuid, String)> = db
+        .all(sql("select aggregate_id, data from saga_instance \
+             where saga_type = 'ReviseOrder' and ended_at is null and choreographed = 0"))
         .await?;
-    let read = |(order, data): (Uuid, String)| {
+    let begun: Vec<(Uuid, String)> = db
+        .all(sql("select s.aggregate_id, l.payload from saga_instance as s \
+             join saga_log as l on l.saga_id = s.saga_id and l.entry_no = 1 \
+             where s.saga_type = 'ReviseOrder' and s.ended_at is null and s.choreographed = 1"))
+        .await?;
+    let mut proposed = HashMap::new();
+    for (order, data) in led {
         let data: ReviseOrderData =
             serde_json::from_str(&data).map_err(|error| DbError::corrupt("a saga's data", error))?;
-        Ok((order, data.total))
-    };
-    rows.into_iter().map(read).collect()
+        proposed.insert(order, data.total);
+    }
+    for (order, payload) in begun {
+        let begun: OrderChanged =
+            serde_json::from_str(&payload).map_err(|error| DbError::corrupt("an event of a saga", error))?;
+        if let OrderEvent::OrderRevisionBegun { total } = begun.event {
+            proposed.insert(order, total);
+        }
+    }
+    Ok(proposed)
 }
 
 /// A locked order is held by a saga that is under way, and that saga's kind is the lock's.
