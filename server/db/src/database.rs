@@ -164,7 +164,7 @@ impl Db {
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, DbError> {
         let counters = Arc::new(Counters::default());
-        let memory = MemoryDb::open(name, migrations, fates, Arc::clone(&counters))?;
+        let memory = MemoryDb::open(name, migrations, fates, Arc::clone(&counters), Arc::clone(&clock))?;
         Ok(Self { name, engine: Engine::Memory(memory), clock, ids, counters })
     }
 

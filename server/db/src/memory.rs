@@ -4,7 +4,8 @@
 //! when it is dropped, and serves nobody but tests and simulations.
 
 use crate::{
-    BoxFuture, Counters, DbError, Migration, Record, Statement, Tx, migration::migrate_sqlite, sqlite::STATEMENTS,
+    BoxFuture, Clock, Counters, DbError, Migration, Record, Statement, Tx, migration::migrate_sqlite,
+    sqlite::STATEMENTS,
 };
 use futures_util::FutureExt as _;
 use rusqlite::{Connection, config::DbConfig};
@@ -53,13 +54,14 @@ impl MemoryDb {
         migrations: &[Migration],
         fates: Arc<dyn CommitFates>,
         counters: Arc<Counters>,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, DbError> {
         let mut connection = Connection::open_in_memory()?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // As in files, so that a plan here is a plan there.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         migrate_sqlite(&mut connection, name, migrations)?;
-        Ok(Self { name, tx: Arc::new(Mutex::new(Tx::sqlite(connection, counters))), fates })
+        Ok(Self { name, tx: Arc::new(Mutex::new(Tx::in_memory(connection, counters, clock))), fates })
     }
 
     /// Fails when the database is used from within one of its own units of work, which would wait for itself for ever.
@@ -150,6 +152,24 @@ mod tests {
         // A refusal undoes its unit of work and spends no fate.
         assert!(write(&db, 4).is_err());
         assert!(write(&db, 5).is_ok());
+    }
+
+    /// A moment long ago.
+    #[derive(Debug)]
+    struct LongAgo;
+
+    impl crate::Clock for LongAgo {
+        fn now(&self) -> crate::UtcMicros {
+            crate::UtcMicros(7)
+        }
+    }
+
+    #[test]
+    fn its_own_clock_is_that_of_whoever_opened_it() {
+        let db = Db::in_memory("notes", SCHEMA, Arc::new(EveryCommitStands), Arc::new(LongAgo), Arc::new(SystemIds))
+            .expect("it opens");
+        let now = db.write::<_, DbError, _>(|tx| Box::pin(async move { tx.database_now().await }));
+        assert_eq!(now.now_or_never().expect("nothing waits").expect("it answers"), crate::UtcMicros(7));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A transaction in progress.
 
-use crate::{Counters, DbError, EngineKind, Record, Row, Statement, UtcMicros, postgres::Session, sql, sqlite};
+use crate::{Clock, Counters, DbError, EngineKind, Record, Row, Statement, UtcMicros, postgres::Session, sql, sqlite};
 use std::sync::Arc;
 
 /// A transaction of whichever engine the database has. Only the owner of the unit of work commits it.
@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub struct Tx {
     engine: Engine,
     counters: Arc<Counters>,
+    /// Of a database in memory, whose time is whatever its simulation says.
+    clock: Option<Arc<dyn Clock>>,
 }
 
 #[derive(Debug)]
@@ -21,11 +23,15 @@ enum Engine {
 
 impl Tx {
     pub(crate) const fn sqlite(connection: rusqlite::Connection, counters: Arc<Counters>) -> Self {
-        Self { engine: Engine::Sqlite(connection), counters }
+        Self { engine: Engine::Sqlite(connection), counters, clock: None }
     }
 
     pub(crate) const fn postgres(session: Session, counters: Arc<Counters>) -> Self {
-        Self { engine: Engine::Postgres(session), counters }
+        Self { engine: Engine::Postgres(session), counters, clock: None }
+    }
+
+    pub(crate) fn in_memory(connection: rusqlite::Connection, counters: Arc<Counters>, clock: Arc<dyn Clock>) -> Self {
+        Self { engine: Engine::Sqlite(connection), counters, clock: Some(clock) }
     }
 
     /// Which engine it runs on.
@@ -77,6 +83,9 @@ impl Tx {
     /// # Errors
     /// When the engine does not answer.
     pub async fn database_now(&mut self) -> Result<UtcMicros, DbError> {
+        if let Some(clock) = &self.clock {
+            return Ok(clock.now());
+        }
         let text = match &self.engine {
             Engine::Sqlite(_) => "select cast(unixepoch('subsec') * 1000000 as integer)",
             Engine::Postgres(_) => "select cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)",
