@@ -27,7 +27,7 @@ pub use routes::routes;
 pub use schema::migrations;
 pub use sender::Sender;
 pub use service::Notifications;
-pub use transport::{BadMailAddress, Files, MailServer, Smtp, Transport, TransportError};
+pub use transport::{BadMailAddress, Files, MailServer, Reception, Rehearsed, Smtp, Transport, TransportError};
 
 /// The consumer group of this service.
 pub const GROUP: &str = "notifications";

@@ -93,6 +93,14 @@ impl Sender {
         self.transport.close().await;
     }
 
+    /// One round of [`Sender::run`], for whoever leads it step by step.
+    ///
+    /// # Errors
+    /// When the database fails. What was in hand then stays there until its claim has passed, or until [`Sender::alone`].
+    pub async fn once(&mut self) -> Result<(), DbError> {
+        self.round(&CancellationToken::new()).await.map(drop)
+    }
+
     /// Takes in hand, sends, writes down.
     async fn round(&mut self, stop: &CancellationToken) -> Result<Round, DbError> {
         let db = self.notifications.messaging().db().clone();

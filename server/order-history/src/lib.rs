@@ -29,6 +29,7 @@ pub use search::{SEARCH_GROUP, Search, SearchProjector, search_migrations, searc
 pub use store::{
     RedisView, SqlView, Swap, ViewCustomer, ViewError, ViewOrder, ViewStore, read_offsets, read_view,
     redis::{Rebuild, RedisProjector},
+    sql::SqlProjector,
 };
 pub use view::History;
 

@@ -85,13 +85,18 @@ impl History {
     pub fn projector(&self) -> Projector {
         match &self.store {
             ViewStore::Sql(_) => {
-                let projector = Arc::new(SqlProjector::new(Arc::clone(&self.feed)));
-                Projector::sql(Transactional::new(GROUP, self.messaging.clone(), projector))
+                Projector::sql(Transactional::new(GROUP, self.messaging.clone(), Arc::new(self.table_projector())))
             }
             ViewStore::Redis(view) => {
                 Projector::redis(RedisProjector::current(view.clone(), self.messaging.clone(), self.home))
             }
         }
+    }
+
+    /// What changes the tables of a view in a database, for a consumer of another kind. It does not move the offsets.
+    #[must_use]
+    pub fn table_projector(&self) -> SqlProjector {
+        SqlProjector::new(Arc::clone(&self.feed))
     }
 
     /// Answers whoever waits at the feed, so that a process that stops need not wait for them.

@@ -24,6 +24,7 @@ enum Action {
     Consume(usize, usize),
     Ask(usize),
     TimePasses,
+    Work,
     RelayLeaseEnds(usize),
     ConsumerLeaseEnds(usize),
     ProcessDies(usize, usize),
@@ -59,7 +60,7 @@ impl<W: World> Simulation<W> {
                 }
             }
         }
-        for (place, service) in self.services.iter().enumerate() {
+        for (place, service) in self.services.iter().enumerate().filter(|(_, service)| service.is_heard) {
             for (instance, relay) in service.relays.iter().enumerate() {
                 if relay.epoch.is_some() || service.seat.holder == instance {
                     possible.extend([Action::Relay(place, instance); 3]);
@@ -77,8 +78,11 @@ impl<W: World> Simulation<W> {
                 .map(Action::Ask),
         );
         possible.push(Action::TimePasses);
+        if self.world.has_workers() {
+            possible.extend([Action::Work; 3]);
+        }
         possible.push(Action::BrokerLoses);
-        for place in 0..self.services.len() {
+        for (place, _) in self.services.iter().enumerate().filter(|(_, service)| service.is_heard) {
             possible.push(Action::RelayLeaseEnds(place));
             possible.push(Action::ComesAgain(place));
         }
@@ -124,6 +128,7 @@ impl<W: World> Simulation<W> {
                 self.ask(number)
             }
             Action::TimePasses => self.time_passes(PAUSE_MICROS),
+            Action::Work => self.work(),
             Action::RelayLeaseEnds(service) => {
                 if let Some(service) = self.services.get_mut(service) {
                     service.seat.pass_on();
@@ -234,6 +239,16 @@ impl<W: World> Simulation<W> {
         outcome.map_err(|error| Violation(format!("what is due failed: {error:?}")))
     }
 
+    fn work(&mut self) -> Result<(), Violation> {
+        let outcome = at_once(self.world.work())?;
+        self.tell(|_| "a worker takes a step".to_owned());
+        let service = self.stage.shared.chance().index(self.services.len()).unwrap_or(0);
+        if self.bury(service, 0) {
+            return Ok(());
+        }
+        outcome.map_err(|error| Violation(format!("a worker failed: {error:?}")))
+    }
+
     fn broker_loses(&mut self) {
         let streams = self.carrier.streams();
         let (all, index, count) = {
@@ -316,6 +331,9 @@ impl<W: World> Simulation<W> {
         for _ in 0..ROUNDS_MAX {
             let before = self.stage.shared.commits();
             self.time_passes(PAUSE_MICROS)?;
+            if self.world.has_workers() {
+                self.work()?;
+            }
             self.settle()?;
             self.check()?;
             let unanswered = self.requests.contains(&Asked::Unanswered);
@@ -334,8 +352,8 @@ impl<W: World> Simulation<W> {
             }
         }
         for place in 0..self.services.len() {
-            let holder = self.services.get(place).map_or(0, |service| service.seat.holder);
-            self.relay(place, holder, true)?;
+            let Some(service) = self.services.get(place).filter(|service| service.is_heard) else { continue };
+            self.relay(place, service.seat.holder, true)?;
         }
         for place in 0..self.readers.len() {
             let holder = self.readers.get(place).map_or(0, |reader| reader.seat.holder);

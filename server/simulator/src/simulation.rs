@@ -30,6 +30,8 @@ pub(crate) struct Service {
     pub(crate) messaging: Messaging,
     pub(crate) seat: Seat,
     pub(crate) relays: Vec<RelayRole>,
+    /// Whether anybody reads what it sends.
+    pub(crate) is_heard: bool,
 }
 
 /// A group, its consumers and the lease that they share.
@@ -66,13 +68,20 @@ impl<W: World> Simulation<W> {
     pub(crate) fn new(stage: Stage, world: W, tracing: bool) -> Result<Self, Violation> {
         let carrier = Carrier::new(stage.shared.clone());
         let relays = |messaging: &Messaging| (0..INSTANCES).map(|_| RelayRole::new(messaging, &carrier)).collect();
+        let groups = world.groups();
+        let is_heard = |name: &str| groups.iter().any(|group| group.channels.iter().any(|(from, _)| *from == name));
         let services: Vec<Service> = world
             .services()
             .into_iter()
-            .map(|messaging| Service { relays: relays(&messaging), messaging, seat: Seat::default() })
+            .map(|messaging| Service {
+                relays: relays(&messaging),
+                is_heard: is_heard(messaging.db().name()),
+                messaging,
+                seat: Seat::default(),
+            })
             .collect();
         let mut readers = Vec::new();
-        for group in world.groups() {
+        for group in groups {
             let name = group.messaging.db().name();
             let service = services.iter().position(|service| service.messaging.db().name() == name);
             let Some(service) = service else {
@@ -139,7 +148,7 @@ impl<W: World> Simulation<W> {
 
     /// Who believes to have a lease that is another's, or an older one of its own, gives it up.
     pub(crate) fn learn_leases(&mut self) {
-        for Service { messaging, seat, relays } in &mut self.services {
+        for Service { messaging, seat, relays, .. } in &mut self.services {
             for (instance, relay) in relays.iter_mut().enumerate() {
                 if !seat.is_held_by(instance, relay.epoch) {
                     *relay = RelayRole::new(messaging, &self.carrier);

@@ -56,7 +56,8 @@ impl Stage {
         }
     }
 
-    /// Makes a choice that the run's seed decides. Only to be used while the world is opened.
+    /// Makes a choice that the run's seed decides: while the world is opened, or in what it does, and never where it is only asked
+    /// what is true.
     pub fn choose<T>(&self, choose: impl FnOnce(&mut Chance) -> T) -> T {
         choose(&mut self.shared.chance())
     }

@@ -44,6 +44,16 @@ pub trait World {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Whether a process of the world has work of its own, beside relaying and consuming.
+    fn has_workers(&self) -> bool {
+        false
+    }
+
+    /// A step of that work, such as a round of what sends mails.
+    fn work(&self) -> BoxFuture<'_, Result<(), HandlerError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Whether a message of this kind may be sent again by its sender.
     fn may_come_again(&self, channel: &str, kind: &str) -> bool {
         let _ = (channel, kind);

@@ -1,17 +1,22 @@
 //! Mistakes planted around the real handlers, which the simulation must find.
 
 use std::sync::Arc;
-use tramline_customers::CommandHandler;
+use tramline_customers::{CommandHandler, OrderEventHandler};
 use tramline_db::{BoxFuture, sql};
-use tramline_messages::customers::ReserveCredit;
+use tramline_messages::{customers::ReserveCredit, notifications::NotifyCustomer};
 use tramline_messaging::{Handler, HandlerError, Record, UnitOfWork};
+use tramline_order_history::SqlProjector;
 use tramline_orders::ReplyRouter;
 use tramline_simulator::{Flaw, Stage};
+use uuid::Uuid;
 
 pub const DUPLICATE_NOT_RECOGNISED: Flaw = Flaw::Own("a repeated command is not recognised");
 pub const COMPENSATION_SKIPPED: Flaw = Flaw::Own("a compensation is skipped");
 pub const REFUSAL_TAKEN_FOR_DONE: Flaw = Flaw::Own("a refusal is taken for done");
 pub const LOCK_IGNORED: Flaw = Flaw::Own("the semantic lock is ignored");
+pub const TURN_NOT_RECOGNISED: Flaw = Flaw::Own("a repeated event of a choreographed saga is not recognised");
+pub const VERSION_IGNORED: Flaw = Flaw::Own("the view applies an event without a look at its version");
+pub const MAIL_SENT_AGAIN: Flaw = Flaw::Own("a repeated command has its mail sent again");
 
 /// All that are planted here, the engine's own among them.
 pub const ALL: &[Flaw] = &[
@@ -23,6 +28,9 @@ pub const ALL: &[Flaw] = &[
     COMPENSATION_SKIPPED,
     REFUSAL_TAKEN_FOR_DONE,
     LOCK_IGNORED,
+    TURN_NOT_RECOGNISED,
+    VERSION_IGNORED,
+    MAIL_SENT_AGAIN,
 ];
 
 /// The sagas' replies, taken carelessly where the stage says so.
@@ -112,8 +120,118 @@ async fn forget(work: &mut UnitOfWork<'_>, command: &Record) -> Result<(), Handl
     if command.headers.kind == ReserveCredit::KIND {
         let body: ReserveCredit =
             serde_json::from_str(&command.payload).map_err(|error| HandlerError::Permanent(error.to_string()))?;
-        let forget = sql("delete from credit_reservation where order_id = $1").bind(body.order_id.0);
-        work.tx.execute(forget).await?;
+        forget_reservation(work, body.order_id.0).await?;
     }
     Ok(())
+}
+
+async fn forget_reservation(work: &mut UnitOfWork<'_>, order: Uuid) -> Result<(), HandlerError> {
+    work.tx.execute(sql("delete from credit_reservation where order_id = $1").bind(order)).await?;
+    Ok(())
+}
+
+/// The customers' turns in sagas that nobody leads, taken without a look at what was done before where the stage says so.
+pub struct Turns {
+    forgets: bool,
+}
+
+impl Turns {
+    pub fn new(stage: &Stage) -> Self {
+        Self { forgets: stage.has(TURN_NOT_RECOGNISED) }
+    }
+}
+
+impl Handler for Turns {
+    type Effect = ();
+
+    fn handle<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move {
+            for event in batch {
+                let headers = &event.headers;
+                if self.forgets && headers.saga_type.is_some() && headers.kind == "OrderCreated" {
+                    forget_reservation(work, headers.aggregate_id.unwrap_or_default()).await?;
+                }
+                OrderEventHandler.handle(work, std::slice::from_ref(event)).await?;
+            }
+            Ok(())
+        })
+    }
+
+    fn committed(&self, (): ()) {}
+}
+
+/// What makes the view, with the versions in it forgotten before each batch where the stage says so.
+pub struct Projecting {
+    projector: SqlProjector,
+    forgets: bool,
+}
+
+impl Projecting {
+    pub fn new(stage: &Stage, projector: SqlProjector) -> Self {
+        Self { projector, forgets: stage.has(VERSION_IGNORED) }
+    }
+}
+
+impl Handler for Projecting {
+    type Effect = ();
+
+    fn handle<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move {
+            for id in batch.iter().filter(|_| self.forgets).filter_map(|event| event.headers.aggregate_id) {
+                work.tx.execute(sql("update order_view set version = 0 where order_id = $1").bind(id)).await?;
+                work.tx.execute(sql("update customer_view set version = 0 where customer_id = $1").bind(id)).await?;
+            }
+            // Nobody listens to the feed.
+            self.projector.handle(work, batch).await.map(drop)
+        })
+    }
+
+    fn committed(&self, (): ()) {}
+}
+
+/// What tells customers, with a mail that is out already sent once more where the stage says so.
+pub struct Telling<H> {
+    handler: H,
+    sends_again: bool,
+}
+
+impl<H> Telling<H> {
+    pub fn new(stage: &Stage, handler: H) -> Self {
+        Self { handler, sends_again: stage.has(MAIL_SENT_AGAIN) }
+    }
+}
+
+impl<H: Handler<Effect = ()>> Handler for Telling<H> {
+    type Effect = ();
+
+    fn handle<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        batch: &'a [Arc<Record>],
+    ) -> BoxFuture<'a, Result<(), HandlerError>> {
+        Box::pin(async move {
+            for command in
+                batch.iter().filter(|command| self.sends_again && command.headers.kind == NotifyCustomer::KIND)
+            {
+                let told: NotifyCustomer = serde_json::from_str(&command.payload)
+                    .map_err(|error| HandlerError::Permanent(error.to_string()))?;
+                let again = sql("update mail set state = 'WAITING', due_at = $3 \
+                     where order_id = $1 and order_version = $2 and state = 'SENT'");
+                work.tx.execute(again.bind(told.order_id.0).bind(told.order_version.0).bind(work.now)).await?;
+            }
+            self.handler.handle(work, batch).await
+        })
+    }
+
+    fn committed(&self, (): ()) {
+        self.handler.committed(());
+    }
 }

@@ -1,10 +1,14 @@
-//! The services under simulation: every saga, with faults at every commit, lost leases, lost records and repetition.
+//! The services under simulation: every saga, led or not, the view and the mails, with faults at every commit, lost leases, lost
+//! records and repetition.
 //!
 //! `TRAMLINE_SIMULATION_SAGAS` says how many sagas must come to their end, `TRAMLINE_SIMULATION_SEED` where to begin;
 //! docs/simulation.md tells more.
 
+mod cached;
 mod flaws;
 mod judge;
+mod mails;
+mod view;
 mod world;
 
 use judge::SAGA_ENDED;
@@ -13,7 +17,7 @@ use tramline_simulator::{Campaign, Until};
 use world::{Desk, RARE};
 
 /// Sagas in a plain run of this test; `cargo xtask test` asks for more.
-const SAGAS: u64 = 1_000;
+const SAGAS: u64 = 1_500;
 /// Requests within which each planted flaw must be found.
 const UNTIL_FOUND: Until = Until::Requests(20_000);
 
@@ -31,7 +35,7 @@ fn no_fault_breaks_a_promise_and_every_rare_state_is_reached() {
     let first_seed = asked("TRAMLINE_SIMULATION_SEED").unwrap_or(1);
     println!("simulating {sagas} sagas from seed {first_seed} on");
     let watch = tramline_testing::Stopwatch::start();
-    let campaign = Campaign::new(Desk::open).must_reach(RARE);
+    let campaign = Campaign::new(Desk::open).must_reach(RARE).must_reach(mails::RARE).must_reach(view::RARE);
     let report = campaign
         .run(first_seed, Until::Reached(SAGA_ENDED, sagas), threads())
         .unwrap_or_else(|failure| panic!("{failure}"));

@@ -1,19 +1,24 @@
-//! Customers and orders as they are, with clients that ask for everything that can be asked for.
+//! The desk's services as they are, with clients that ask for everything that can be asked for.
+//!
+//! A share of the runs each has orders that nobody leads, the mails, and the view: all three in every run would cost more time than
+//! they would find.
 
 use crate::{
-    flaws::{Careless, Commands, LOCK_IGNORED},
-    judge,
+    flaws::{Careless, Commands, LOCK_IGNORED, Turns},
+    judge::{self, Judge},
+    mails::Mails,
+    view::View,
 };
 use std::sync::atomic::{AtomicBool, Ordering};
 use tramline_contract::{Coordination, CustomerId, CustomerName, Money, OrderId, PaymentId, SetCreditLimit};
 use tramline_customers::{CommandHandler, Customers, Payment};
-use tramline_db::{BoxFuture, DbError, sql};
+use tramline_db::{BoxFuture, Db, DbError, sql};
 use tramline_messages::{
-    channels::{CUSTOMER_COMMANDS, ORDER_REPLIES},
+    channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, ORDER_EVENTS, ORDER_REPLIES},
     services::{CUSTOMERS, ORDERS},
 };
 use tramline_messaging::{HandlerError, Messaging};
-use tramline_orders::{Change, Changing, NewOrder, Orders, Placing, Refusal, ReplyRouter};
+use tramline_orders::{Change, Changing, CustomerEventHandler, NewOrder, Orders, Placing, Refusal, ReplyRouter};
 use tramline_simulator::{Chance, Group, Stage, World, Wrongs};
 use uuid::Uuid;
 
@@ -27,6 +32,12 @@ pub const RARE: &[&str] = &[
     "a revision was refused",
     "a reply came that no saga awaited",
     "a change met a lock",
+    "a change met the lock of an undecided order that nobody leads",
+    "a choreographed order was approved",
+    "a choreographed order was rejected",
+    "a choreographed order was cancelled",
+    "a choreographed order was revised",
+    "a conversation heard an event again",
 ];
 const APPROVED: &str = "an order was approved";
 
@@ -36,7 +47,7 @@ enum Request {
     Customer(u128),
     Limit(u128, i64),
     Pay(u128, u128, i64),
-    Place(u128, u128, i64),
+    Place(u128, u128, i64, Coordination),
     Cancel(u128),
     Revise(u128, i64),
 }
@@ -44,16 +55,34 @@ enum Request {
 pub struct Desk {
     customers: Customers,
     orders: Orders,
+    mails: Option<Mails>,
+    view: Option<View>,
     groups: Vec<Group>,
     requests: Vec<Request>,
+    judge: Judge,
     ignores_locks: bool,
     met_a_lock: AtomicBool,
+    met_an_undecided_order: AtomicBool,
+}
+
+/// What a run has beside orders that are led and their customers.
+#[derive(Clone, Copy, Debug)]
+struct Parts {
+    choreography: bool,
+    mails: bool,
+    view: bool,
+}
+
+impl Parts {
+    fn chosen(chance: &mut Chance) -> Self {
+        Self { choreography: chance.once_in(2), mails: chance.once_in(3), view: chance.once_in(4) }
+    }
 }
 
 /// Limits, payments and totals are of the same small size, so that about half of what is asked for can be had.
 const LIMIT: u32 = 100;
 
-fn requests(chance: &mut Chance) -> Vec<Request> {
+fn requests(chance: &mut Chance, may_be_choreographed: bool) -> Vec<Request> {
     let money = |chance: &mut Chance| 1 + i64::from(chance.below(LIMIT));
     let customers = 1 + u128::from(chance.below(2));
     let mut requests: Vec<Request> = (1..=customers).map(Request::Customer).collect();
@@ -66,7 +95,11 @@ fn requests(chance: &mut Chance) -> Vec<Request> {
         requests.push(match chance.below(12) {
             0..=4 => {
                 placed += 1;
-                Request::Place(placed, customer, money(chance))
+                let coordination = match may_be_choreographed && chance.below(2) == 1 {
+                    true => Coordination::Choreography,
+                    false => Coordination::Orchestration,
+                };
+                Request::Place(placed, customer, money(chance), coordination)
             }
             5..=7 => Request::Cancel(known),
             8..=9 => Request::Revise(known, money(chance)),
@@ -92,13 +125,51 @@ impl Desk {
         let (customers, orders) = (Customers::new(customers), Orders::new(orders));
         let replies = Careless::new(stage, ReplyRouter::new(&orders));
         let commands = Commands::new(stage, CommandHandler);
-        let groups = vec![
+        let parts = stage.choose(Parts::chosen);
+        let mut groups = vec![
             Group::new(stage, "orders", orders.messaging(), &[(CUSTOMERS, ORDER_REPLIES)], replies),
             Group::new(stage, "customers", customers.messaging(), &[(ORDERS, CUSTOMER_COMMANDS)], commands),
         ];
-        let requests = stage.choose(requests);
-        let ignores_locks = stage.has(LOCK_IGNORED);
-        Ok(Self { customers, orders, groups, requests, ignores_locks, met_a_lock: AtomicBool::new(false) })
+        if parts.choreography {
+            let (told, asked) = (CustomerEventHandler, Turns::new(stage));
+            let group = tramline_orders::CHOREOGRAPHY_GROUP;
+            groups.push(Group::new(stage, group, orders.messaging(), &[(CUSTOMERS, CUSTOMER_EVENTS)], told));
+            let group = tramline_customers::CHOREOGRAPHY_GROUP;
+            groups.push(Group::new(stage, group, customers.messaging(), &[(ORDERS, ORDER_EVENTS)], asked));
+        }
+        let mails = parts.mails.then(|| Mails::open(stage)).transpose()?;
+        groups.extend(mails.iter().flat_map(Mails::groups));
+        let view = parts.view.then(|| View::open(stage)).transpose()?;
+        groups.extend(view.iter().map(|view| view.group(stage)));
+        Ok(Self {
+            customers,
+            orders,
+            mails,
+            view,
+            groups,
+            requests: stage.choose(|chance| requests(chance, parts.choreography)),
+            judge: Judge::default(),
+            ignores_locks: stage.has(LOCK_IGNORED),
+            met_a_lock: AtomicBool::new(false),
+            met_an_undecided_order: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the order of that number is led by nobody.
+    fn is_choreographed(&self, number: u128) -> bool {
+        let is_it = |request: &Request| matches!(request, Request::Place(placed, _, _, Coordination::Choreography) if *placed == number);
+        self.requests.iter().any(is_it)
+    }
+
+    async fn is_undecided(&self, id: OrderId) -> Result<bool, DbError> {
+        let pending = sql("select order_id from customer_order where order_id = $1 and state = 'PENDING'").bind(id.0);
+        let pending: Option<(Uuid,)> = self.orders.messaging().db().optional(pending).await?;
+        Ok(pending.is_some())
+    }
+
+    /// The databases whose truth the others are held against.
+    fn truth(&self) -> (&Db, &Db) {
+        (self.orders.messaging().db(), self.customers.messaging().db())
     }
 
     async fn change(&self, number: u128, change: Change) -> Result<(), HandlerError> {
@@ -112,6 +183,9 @@ impl Desk {
         match self.orders.change(None, id, change).await? {
             Changing::Refused(Refusal::Locked { .. }) => {
                 self.met_a_lock.store(true, Ordering::Relaxed);
+                if self.is_choreographed(number) && self.is_undecided(id).await? {
+                    self.met_an_undecided_order.store(true, Ordering::Relaxed);
+                }
                 Err(HandlerError::Transient("the order is locked".to_owned()))
             }
             Changing::Overloaded { .. } => Err(HandlerError::Transient("too much is under way".to_owned())),
@@ -119,8 +193,13 @@ impl Desk {
         }
     }
 
-    async fn place(&self, number: u128, customer_id: CustomerId, total: i64) -> Result<(), HandlerError> {
-        let coordination = Coordination::Orchestration;
+    async fn place(
+        &self,
+        number: u128,
+        customer_id: CustomerId,
+        total: i64,
+        coordination: Coordination,
+    ) -> Result<(), HandlerError> {
         let new = NewOrder { id: order(number), customer_id, total: Money::from_minor(total), coordination };
         match self.orders.place(None, new).await? {
             Placing::Accepted(_) => Ok(()),
@@ -132,7 +211,8 @@ impl Desk {
 
 impl World for Desk {
     fn services(&self) -> Vec<Messaging> {
-        vec![self.orders.messaging().clone(), self.customers.messaging().clone()]
+        let beside = self.mails.iter().map(Mails::messaging).chain(self.view.iter().map(View::messaging));
+        [self.orders.messaging(), self.customers.messaging()].into_iter().chain(beside).cloned().collect()
     }
 
     fn groups(&self) -> Vec<Group> {
@@ -162,7 +242,9 @@ impl World for Desk {
                     let payment = Payment { id, customer_id: customer(number), amount: money(amount), reference: None };
                     self.customers.record_payment(None, payment).await.map(drop)
                 }
-                Request::Place(number, buyer, total) => self.place(number, customer(buyer), total).await,
+                Request::Place(number, buyer, total, coordination) => {
+                    self.place(number, customer(buyer), total, coordination).await
+                }
                 Request::Cancel(number) => self.change(number, Change::Cancel).await,
                 Request::Revise(number, total) => {
                     self.change(number, Change::Revise { total: money(total), expected_version: None }).await
@@ -175,12 +257,46 @@ impl World for Desk {
         Box::pin(async move { Ok(self.orders.deadlines().look().await.map(drop)?) })
     }
 
+    fn has_workers(&self) -> bool {
+        self.mails.is_some()
+    }
+
+    fn work(&self) -> BoxFuture<'_, Result<(), HandlerError>> {
+        Box::pin(async move {
+            match &self.mails {
+                Some(mails) => mails.send().await,
+                None => Ok(()),
+            }
+        })
+    }
+
     fn always(&self) -> BoxFuture<'_, Wrongs> {
-        Box::pin(judge::always(self.orders.messaging().db(), self.customers.messaging().db()))
+        Box::pin(async move {
+            let (orders, customers) = self.truth();
+            let mut wrong = self.judge.always(orders, customers).await?;
+            if let Some(mails) = &self.mails {
+                wrong.extend(mails.always().await?);
+            }
+            if let Some(view) = &self.view {
+                wrong.extend(view.always().await?);
+            }
+            Ok(wrong)
+        })
     }
 
     fn at_rest(&self) -> BoxFuture<'_, Wrongs> {
-        Box::pin(judge::at_rest(self.orders.messaging().db(), self.customers.messaging().db()))
+        Box::pin(async move {
+            let (orders, customers) = self.truth();
+            let mut wrong = self.judge.at_rest(orders, customers).await?;
+            let truths = self.judge.truths(orders).await?;
+            if let Some(mails) = &self.mails {
+                wrong.extend(mails.at_rest(&truths.0, &judge::revisions(orders).await?).await?);
+            }
+            if let Some(view) = &self.view {
+                wrong.extend(view.at_rest(&truths.0, &self.judge.accounts(customers).await?.0).await?);
+            }
+            Ok(wrong)
+        })
     }
 
     fn reached(&self) -> BoxFuture<'_, Result<Vec<&'static str>, DbError>> {
@@ -189,6 +305,11 @@ impl World for Desk {
             if self.met_a_lock.load(Ordering::Relaxed) {
                 reached.push("a change met a lock");
             }
+            if self.met_an_undecided_order.load(Ordering::Relaxed) {
+                reached.push("a change met the lock of an undecided order that nobody leads");
+            }
+            reached.extend(self.mails.iter().flat_map(Mails::reached));
+            reached.extend(self.view.iter().flat_map(View::reached));
             Ok(reached)
         })
     }

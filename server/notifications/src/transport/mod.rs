@@ -1,9 +1,11 @@
-//! Where mails go: files in a folder, or a mail server.
+//! Where mails go: files in a folder, or a mail server; in simulations, one that is played.
 
 mod files;
+mod rehearsed;
 mod smtp;
 
 pub use files::Files;
+pub use rehearsed::{Reception, Rehearsed};
 pub use smtp::Smtp;
 
 use crate::{delivery::Outcome, letter::Letter};
@@ -27,6 +29,8 @@ pub enum Transport {
     Files(Files),
     /// To a mail server.
     Smtp(Box<Smtp>),
+    /// To one that is played.
+    Rehearsed(Rehearsed),
 }
 
 /// A transport that cannot be set up.
@@ -162,7 +166,7 @@ impl Transport {
     pub(crate) const fn may_repeat(&self) -> bool {
         match self {
             Self::Files(_) => false,
-            Self::Smtp(_) => true,
+            Self::Smtp(_) | Self::Rehearsed(_) => true,
         }
     }
 
@@ -171,6 +175,7 @@ impl Transport {
         match self {
             Self::Files(files) => files.deliver(letters).await,
             Self::Smtp(smtp) => smtp.deliver(letters, stop).await,
+            Self::Rehearsed(played) => played.deliver(&letters),
         }
     }
 
