@@ -4,6 +4,7 @@ use stateright::{Checker, Property};
 use std::{fmt::Debug, hash::Hash};
 use tramline_models::{
     consuming::Consuming,
+    parking::Parking,
     recovery::{Recovers, search},
     relaying::Relaying,
 };
@@ -92,4 +93,25 @@ fn groups_that_are_not_believed_when_they_go_back_are_found() {
 #[test]
 fn an_offset_before_the_effects_is_found() {
     finds(Consuming { offset_first: true, ..Consuming::default() });
+}
+
+#[test]
+fn the_parking_lot_keeps_the_order_of_a_key_and_can_always_be_emptied() {
+    let states = check(Parking::default()).unwrap_or_else(|(property, way)| panic!("{property}: {way:#?}"));
+    assert!(states > 100, "a model that reaches {states} states says little");
+}
+
+#[test]
+fn messages_that_pass_a_parked_one_of_their_key_are_found() {
+    finds(Parking { passes: true, ..Parking::default() });
+}
+
+#[test]
+fn a_count_of_what_is_parked_without_the_lock_of_the_key_is_found() {
+    finds(Parking { counts_without_lock: true, ..Parking::default() });
+}
+
+#[test]
+fn a_consumer_that_does_not_read_which_keys_wait_is_found() {
+    finds(Parking { forgets_keys: true, ..Parking::default() });
 }

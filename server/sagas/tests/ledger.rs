@@ -1,6 +1,5 @@
 //! The ledger of a participant: a hotel that is asked to book and to cancel, in any order and as often as it likes.
 
-use proptest::prelude::*;
 use std::sync::Arc;
 use tramline_db::{Address, Db, Durability, EveryCommitStands, Migration, SystemClock, SystemIds, UtcMicros, sql};
 use tramline_messaging::{HandlerError, Messaging, UnitOfWork};
@@ -21,18 +20,31 @@ fn migrations() -> Vec<Migration> {
     [tramline_messaging::MIGRATIONS, ledger::MIGRATIONS, &[ROOMS]].concat()
 }
 
-struct Hotel(Messaging);
+/// A ledger as it is, or one that knows of no tombstone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tombstones {
+    Kept,
+    Ignored,
+}
+
+struct Hotel(Messaging, Tombstones);
 
 impl Hotel {
     async fn in_memory() -> Self {
         let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
         let db = Db::in_memory("hotel", &migrations(), Arc::new(EveryCommitStands), clock, ids).expect("it opens");
-        Self(Messaging::open(db).await.expect("it has an outbox"))
+        Self(Messaging::open(db).await.expect("it has an outbox"), Tombstones::Kept)
     }
 
     async fn book(&self, saga: Uuid) -> Acted<i64> {
+        let tombstones = self.1;
         let booked = self.0.transact::<_, HandlerError, _>(None, move |work| {
-            Box::pin(act_once(work, saga, "hotel", |work| Box::pin(take_a_room(work))))
+            Box::pin(async move {
+                if tombstones == Tombstones::Ignored {
+                    work.tx.execute(sql("delete from participant_ledger where state = 'TOMBSTONE'")).await?;
+                }
+                act_once(work, saga, "hotel", |work| Box::pin(take_a_room(work))).await
+            })
         });
         booked.await.expect("it books")
     }
@@ -63,42 +75,69 @@ async fn take_a_room(work: &mut UnitOfWork<'_>) -> Result<Answer<i64>, HandlerEr
     Ok(if work.tx.execute(taken).await? == 1 { Answer::Done(1) } else { Answer::Refused(0) })
 }
 
-fn run<T>(story: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(story)
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Command {
+    Book,
+    Cancel,
 }
 
-proptest! {
-    #[test]
-    fn any_order_and_repetition_books_at_most_once_and_a_cancellation_always_wins(
-        full in any::<bool>(),
-        commands in prop::collection::vec(prop_oneof![Just(true), Just(false)], 1..8),
-    ) {
-        run(async {
-            let hotel = Hotel::in_memory().await;
-            if full {
-                assert_eq!(hotel.book(Uuid::from_u128(2)).await, Acted::Answered(Answer::Done(1)));
-            }
-            let before = hotel.books().await;
-            let mut first = None;
-            for action in &commands {
-                if *action {
-                    let answer = hotel.book(SAGA).await;
-                    assert_eq!(*first.get_or_insert(answer), answer, "a repeated command is answered as the first time");
-                } else {
-                    hotel.cancel(SAGA, false).await.expect("it cancels");
-                }
-            }
-            let (free, booked, cancelled) = hotel.books().await;
-            let (booked, cancelled) = (booked - before.1, cancelled - before.2);
-            let books_first = commands.first() == Some(&true) && !full;
-            assert_eq!(booked, i64::from(books_first), "only an action that comes first is performed");
-            assert_eq!(cancelled, i64::from(books_first && commands.contains(&false)), "and it is undone once");
-            assert_eq!(free, before.0 - booked + cancelled);
-            if commands.first() == Some(&false) && commands.contains(&true) {
-                assert_eq!(first, Some(Acted::TooLate));
-            }
-        });
+/// Every sequence of that many commands.
+fn sequences(length: u32) -> impl Iterator<Item = Vec<Command>> {
+    let command = |bits: u32, place: u32| if bits >> place & 1 == 0 { Command::Book } else { Command::Cancel };
+    (0..1_u32 << length).map(move |bits| (0..length).map(|place| command(bits, place)).collect())
+}
+
+/// What is wrong after these commands at a hotel that may have been full before.
+async fn wrong_after(commands: &[Command], full: bool, tombstones: Tombstones) -> Option<String> {
+    let mut hotel = Hotel::in_memory().await;
+    hotel.1 = tombstones;
+    if full {
+        assert_eq!(hotel.book(Uuid::from_u128(2)).await, Acted::Answered(Answer::Done(1)));
     }
+    let before = hotel.books().await;
+    let mut answers = Vec::new();
+    for command in commands {
+        match command {
+            Command::Book => answers.push(hotel.book(SAGA).await),
+            Command::Cancel => hotel.cancel(SAGA, false).await.map(drop).expect("it cancels"),
+        }
+    }
+    let (free, booked, cancelled) = hotel.books().await;
+    let (booked, cancelled) = (booked - before.1, cancelled - before.2);
+    let (books_first, cancels) = (commands.first() == Some(&Command::Book), commands.contains(&Command::Cancel));
+    let books = books_first && !full;
+    let first = if books_first { answers.first().copied() } else { Some(Acted::TooLate) };
+    [
+        (answers.iter().all(|answer| Some(*answer) == first), "a repeated command is not answered as the first time"),
+        (booked == i64::from(books), "another action than one that comes first is performed"),
+        (cancelled == i64::from(books && cancels), "it is not undone once"),
+        (free == before.0 - booked + cancelled, "rooms are lost"),
+    ]
+    .into_iter()
+    .find_map(|(is_right, wrong)| (!is_right).then(|| format!("{commands:?}, full: {full}: {wrong}")))
+}
+
+/// The first wrong in every sequence of up to six commands, the shortest first.
+async fn first_wrong(tombstones: Tombstones) -> Option<String> {
+    for commands in (1..=6).flat_map(sequences) {
+        for full in [false, true] {
+            if let Some(wrong) = wrong_after(&commands, full, tombstones).await {
+                return Some(wrong);
+            }
+        }
+    }
+    None
+}
+
+#[tokio::test]
+async fn every_order_and_repetition_books_at_most_once_and_a_cancellation_always_wins() {
+    assert_eq!(first_wrong(Tombstones::Kept).await, None);
+}
+
+#[tokio::test]
+async fn a_ledger_that_ignores_its_tombstones_is_found() {
+    let wrong = first_wrong(Tombstones::Ignored).await.expect("it is found");
+    assert!(wrong.starts_with("[Cancel, Book], full: false"), "{wrong}");
 }
 
 #[tokio::test]
@@ -127,7 +166,8 @@ async fn an_action_and_its_compensation_that_come_at_once_leave_nothing_booked()
     let address = Address::parse(&tramline_testing::store_address(folder.path(), "hotel")).expect("it reads");
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
     let opened = Db::open("hotel", &address, Durability::Process, &migrations(), clock, ids).await;
-    let hotel = Arc::new(Hotel(Messaging::open(opened.expect("it opens")).await.expect("it has an outbox")));
+    let messaging = Messaging::open(opened.expect("it opens")).await.expect("it has an outbox");
+    let hotel = Arc::new(Hotel(messaging, Tombstones::Kept));
     for saga in 1..20_u128 {
         let saga = Uuid::from_u128(saga);
         let all: Vec<_> = (0..4)
