@@ -85,6 +85,8 @@ test("39. axe finds nothing in dialogs, right or wrong", async ({ page, api }) =
   await order.getByRole("button", { name: "Cancel" }).click();
   const warned = await fillOrder(page, customer, "5000.00");
   await expect(warned.getByText(/May be rejected/)).toBeVisible();
+  await warned.getByText("Advanced").click();
+  await expect(warned.getByRole("combobox", { name: "Coordination" })).toBeVisible();
   await check(page);
 
   await open(page, "/customers/new");
@@ -187,6 +189,9 @@ test("39. No dialog is wider than a small phone", async ({ page, api }) => {
     });
     expect(wide).toEqual([]);
   };
+  await open(page, "/orders/new");
+  await page.getByText("Advanced").click();
+  await fits();
   await open(page, `/orders/${order.id}`);
   await fits();
   for (const name of ["Revise", "Cancel order"]) {

@@ -17,6 +17,7 @@ export type Order = {
   total: string;
   state: "PENDING" | "APPROVED" | "REJECTED" | "CANCEL_PENDING" | "CANCELLED" | "REVISION_PENDING";
   lastRefusal?: "INSUFFICIENT_CREDIT";
+  coordination: "orchestration" | "choreography";
   version: number;
 };
 

@@ -64,6 +64,26 @@ test("An order is placed without a mouse, and the focus returns", async ({ page,
   await expect(opener).toBeFocused();
 });
 
+test("A coordination is chosen without a mouse", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  await open(page, `/orders?customer=${customer.id}`);
+  await page.keyboard.press("n");
+  const dialog = page.getByRole("dialog", { name: "Place order" });
+  await expect(dialog.getByRole("textbox", { name: "Total" })).toBeFocused();
+  await page.keyboard.type("44.00");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Tab");
+  const coordination = dialog.getByRole("combobox", { name: "Coordination" });
+  await expect(coordination).toBeFocused();
+  await page.keyboard.type("Ch");
+  await expect(coordination).toHaveValue("choreography");
+  await dialog.getByRole("textbox", { name: "Total" }).focus();
+  await page.keyboard.press("Enter");
+  await expect(rows(page, customer.name)).toHaveText([/44\.00.*Approved/]);
+  expect(await api.orders(`customerId=${customer.id}`)).toMatchObject([{ coordination: "choreography" }]);
+});
+
 test("Single keys can be switched off", async ({ page }) => {
   await open(page, "/settings");
   await page.getByRole("checkbox", { name: "Single-key shortcuts" }).uncheck();

@@ -196,3 +196,41 @@ test("10. Reload during Sending keeps the row and settles it", async ({ page, ap
   expect(ids[1]).toBe(ids[0]);
   expect(await api.orders(`customerId=${customer.id}`)).toHaveLength(1);
 });
+
+test("An order that nobody leads is placed and settles like any other", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  await open(page);
+  const dialog = await fillOrder(page, customer, "125.00");
+  const coordination = dialog.getByRole("combobox", { name: "Coordination" });
+  await expect(coordination).toBeHidden();
+  await dialog.getByText("Advanced").click();
+  await expect(coordination).toHaveValue("orchestration");
+  await coordination.selectOption({ label: "Choreography" });
+  await expect(dialog.getByText("Services act on each other's events. The outcome is the same.")).toBeVisible();
+  await dialog.getByRole("button", { name: "Place order" }).click();
+  await expect(dialog).toBeHidden();
+  const row = rows(page, customer.name);
+  await expect(row).toHaveText(/125\.00.*Approved/);
+  expect(await api.orders(`customerId=${customer.id}`)).toMatchObject([{ state: "APPROVED", coordination: "choreography" }]);
+  await row.getByRole("link").first().click();
+  await expect(page.getByRole("definition").filter({ hasText: "Choreography" })).toBeVisible();
+
+  // What was chosen for one order is not chosen for the next.
+  await page.getByRole("link", { name: "← Orders" }).click();
+  await placeOrder(page, customer, "75.00");
+  await expect(rows(page, "75.00").filter({ hasText: customer.name })).toHaveText(/Approved/);
+  const placed = await api.orders(`customerId=${customer.id}`);
+  expect(placed.map(({ coordination }) => coordination)).toEqual(["orchestration", "choreography"]);
+});
+
+test("A draft keeps its coordination over a reload", async ({ page, api }) => {
+  const customer = await api.customer("1000.00");
+  await open(page);
+  const dialog = await fillOrder(page, customer, "125.00");
+  await dialog.getByText("Advanced").click();
+  await dialog.getByRole("combobox", { name: "Coordination" }).selectOption("choreography");
+  await page.reload();
+  const coordination = page.getByRole("combobox", { name: "Coordination" });
+  await expect(coordination).toBeVisible();
+  await expect(coordination).toHaveValue("choreography");
+});

@@ -20,6 +20,9 @@ pub enum Command {
         customer_id: CustomerId,
         /// What it costs.
         total: Money,
+        /// Who leads its sagas. Journals of before have none.
+        #[serde(default)]
+        coordination: Coordination,
     },
     /// Add a customer.
     CreateCustomer {
@@ -157,7 +160,17 @@ impl Command {
     /// The customer and the total of an order that it places.
     #[must_use]
     pub fn placed(&self) -> Option<(OrderId, CustomerId, Money)> {
-        if let Self::PlaceOrder { id, customer_id, total } = self { Some((*id, *customer_id, *total)) } else { None }
+        if let Self::PlaceOrder { id, customer_id, total, .. } = self {
+            Some((*id, *customer_id, *total))
+        } else {
+            None
+        }
+    }
+
+    /// Who leads the sagas of an order that it places.
+    #[must_use]
+    pub fn coordination(&self) -> Option<Coordination> {
+        if let Self::PlaceOrder { coordination, .. } = self { Some(*coordination) } else { None }
     }
 
     /// The name and the limit of a customer that it makes.
@@ -183,12 +196,9 @@ impl Command {
     #[must_use]
     pub fn body(&self) -> String {
         let body = match self.clone() {
-            Self::PlaceOrder { id, customer_id, total } => serde_json::to_string(&CreateOrder {
-                id: Some(id),
-                customer_id,
-                total,
-                coordination: Coordination::default(),
-            }),
+            Self::PlaceOrder { id, customer_id, total, coordination } => {
+                serde_json::to_string(&CreateOrder { id: Some(id), customer_id, total, coordination })
+            }
             Self::CreateCustomer { id, name, credit_limit } => {
                 serde_json::to_string(&CreateCustomer { id: Some(id), name, credit_limit })
             }
@@ -268,9 +278,11 @@ mod tests {
             id: id.parse().expect("it is a UUID"),
             customer_id: id.parse().expect("it is a UUID"),
             total: Money::from_minor(1_050),
+            coordination: Coordination::Choreography,
         };
         let body: serde_json::Value = serde_json::from_str(&command.body()).expect("it is JSON");
         assert_eq!((body["id"].as_str(), body["total"].as_str()), (Some(id), Some("10.50")));
+        assert_eq!(body["coordination"], "choreography");
     }
 
     #[test]

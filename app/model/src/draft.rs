@@ -2,7 +2,7 @@
 
 use crate::command::Command;
 use serde::{Deserialize, Serialize};
-use tramline_contract::{CustomerId, CustomerName, FieldError, Money, OrderId};
+use tramline_contract::{Coordination, CustomerId, CustomerName, FieldError, Money, OrderId};
 
 /// An order that is being filled in. Its id is chosen when the form opens, so submitting twice is one order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +13,9 @@ pub struct OrderDraft {
     pub customer: Option<CustomerId>,
     /// The total as typed.
     pub total: String,
+    /// Who shall lead its sagas.
+    #[serde(default)]
+    pub coordination: Coordination,
     /// What is wrong, field by field; only what was submitted is judged.
     #[serde(skip)]
     pub errors: Vec<FieldError>,
@@ -40,7 +43,8 @@ impl OrderDraft {
     /// An empty form.
     #[must_use]
     pub fn new(id: OrderId, customer: Option<CustomerId>) -> Self {
-        Self { id, customer, total: String::new(), errors: Vec::new(), was_offline: false }
+        let coordination = Coordination::default();
+        Self { id, customer, total: String::new(), coordination, errors: Vec::new(), was_offline: false }
     }
 
     /// The total, if what is typed is one.
@@ -64,7 +68,9 @@ impl OrderDraft {
             Err(message) => Err(format!("The total {message}.")),
         };
         match (self.customer, total) {
-            (Some(customer_id), Ok(total)) => Ok(Command::PlaceOrder { id: self.id, customer_id, total }),
+            (Some(customer_id), Ok(total)) => {
+                Ok(Command::PlaceOrder { id: self.id, customer_id, total, coordination: self.coordination })
+            }
             (_, total) => {
                 errors.extend(total.err().map(|message| field_error("total", message)));
                 Err(errors)

@@ -42,7 +42,7 @@ pub struct Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tramline_contract::Money;
+    use tramline_contract::{Coordination, Money};
     use uuid::Uuid;
 
     #[test]
@@ -51,9 +51,15 @@ mod tests {
             id: OrderId(Uuid::from_u128(1)),
             customer_id: CustomerId(Uuid::from_u128(2)),
             total: Money::from_minor(5),
+            coordination: Coordination::Choreography,
         };
         let saved = SavedOperation { command, submitted_ms: 7 };
         let json = serde_json::to_string(&saved).expect("it is JSON");
         assert_eq!(serde_json::from_str::<SavedOperation>(&json).expect("it reads back"), saved);
+        // As a page wrote it that knew of one coordination only.
+        let older = json.replace(r#","coordination":"choreography""#, "");
+        assert_ne!(older, json);
+        let read: SavedOperation = serde_json::from_str(&older).expect("it reads");
+        assert_eq!(read.command.coordination(), Some(Coordination::Orchestration));
     }
 }

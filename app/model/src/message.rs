@@ -10,7 +10,7 @@ use crate::{
     route::Route,
     settings::Settings,
 };
-use tramline_contract::{CustomerId, OrderId, live::ServerFrame};
+use tramline_contract::{Coordination, CustomerId, OrderId, live::ServerFrame};
 use uuid::Uuid;
 
 /// Something happened.
@@ -74,6 +74,8 @@ pub enum Msg {
     CustomerPicked(Option<CustomerId>),
     /// The user typed a total.
     TotalTyped(String),
+    /// The user chose who leads the order's sagas.
+    CoordinationChosen(Coordination),
     /// The user submitted the order.
     OrderSubmitted,
     /// The form for a customer is shown.

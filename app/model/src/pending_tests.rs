@@ -1,7 +1,7 @@
 //! Lost answers, refusals, repetition.
 
 use super::*;
-use tramline_contract::{CustomerName, Money};
+use tramline_contract::{Coordination, CustomerName, Money};
 
 fn at(ms: Millis) -> Now {
     Now { ms, chance: 0.0 }
@@ -12,6 +12,7 @@ fn order(id: u128, customer: u128) -> Command {
         id: OrderId(Uuid::from_u128(id)),
         customer_id: CustomerId(Uuid::from_u128(customer)),
         total: Money::from_minor(100),
+        coordination: Coordination::default(),
     }
 }
 

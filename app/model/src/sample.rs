@@ -3,7 +3,7 @@
 //! They go through the public API like anything a user types.
 
 use crate::command::Command;
-use tramline_contract::{CustomerId, CustomerName, Money, OrderId};
+use tramline_contract::{Coordination, CustomerId, CustomerName, Money, OrderId};
 use uuid::Uuid;
 
 /// Name and credit limit in whole units.
@@ -54,7 +54,8 @@ pub fn commands(ids: &[Uuid]) -> Vec<Command> {
     });
     let orders = ORDERS.iter().zip(order_ids).filter_map(|((customer, total), id)| {
         let customer_id = CustomerId(*customer_ids.get(*customer)?);
-        Some(Command::PlaceOrder { id: OrderId(*id), customer_id, total: Money::from_minor(*total) })
+        let total = Money::from_minor(*total);
+        Some(Command::PlaceOrder { id: OrderId(*id), customer_id, total, coordination: Coordination::default() })
     });
     customers.chain(orders).collect()
 }

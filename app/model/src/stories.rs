@@ -12,7 +12,7 @@ use crate::{
     view::{ListState, StatusKind},
 };
 use tramline_contract::{
-    CustomerId, OrderId, OrderState, Page, Problem, Version,
+    Coordination, CustomerId, OrderId, OrderState, Page, Problem, Version,
     live::{ResyncReason, ServerFrame},
 };
 use uuid::Uuid;
@@ -187,6 +187,25 @@ fn a_refusal_removes_the_row_and_keeps_the_input() {
     let draft = desk.model.order_draft.clone().expect("the form is filled in again");
     assert_eq!((draft.id, draft.total.as_str()), (order_id(3), "900.00"));
     assert_eq!(desk.model.route, Route::NewOrder { customer: None });
+}
+
+#[test]
+fn a_chosen_coordination_goes_out_with_the_order_and_is_kept_when_that_is_refused() {
+    let mut desk = Desk::live();
+    desk.says(Msg::OrderFormOpened { id: order_id(2), customer: Some(CustomerId(Uuid::from_u128(1_000))) });
+    desk.says(Msg::CoordinationChosen(Coordination::Choreography));
+    desk.submits(2);
+    let sent = desk.effects.iter().find_map(|effect| match effect {
+        Effect::Send(command) => command.coordination(),
+        _ => None,
+    });
+    assert_eq!(sent, Some(Coordination::Choreography));
+    let shown = desk.model.order_page(order_id(2)).ready().map(|page| page.coordination);
+    assert_eq!(shown, Some(Coordination::Choreography));
+    let problem = Problem::new(422, "invalid-request", "The request is not valid", "total must be smaller");
+    desk.says(Msg::CommandAnswered(Uuid::from_u128(2), Err(Failure::Problem(problem))));
+    desk.says(Msg::NotSentEdited { id: Uuid::from_u128(2), new_id: Uuid::from_u128(3) });
+    assert_eq!(desk.model.order_draft.as_ref().map(|draft| draft.coordination), Some(Coordination::Choreography));
 }
 
 #[test]

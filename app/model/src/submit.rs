@@ -114,9 +114,9 @@ impl Model {
             return self.edit_refused_change(&not_sent, new_id, now, effects);
         }
         match not_sent.command {
-            Command::PlaceOrder { customer_id, total, .. } => {
+            Command::PlaceOrder { customer_id, total, coordination, .. } => {
                 let mut draft = OrderDraft::new(OrderId(new_id), Some(customer_id));
-                draft.total = money(total);
+                (draft.total, draft.coordination) = (money(total), coordination);
                 draft.errors = not_sent.problem.errors;
                 effects.push(Effect::SaveDraft(Some(draft.clone())));
                 self.order_draft = Some(draft);

@@ -101,6 +101,7 @@ impl Model {
             Msg::OrderFormOpened { id, customer } => self.open_order_form(id, customer, effects),
             Msg::CustomerPicked(customer) => self.edit_order(effects, |draft| draft.customer = customer),
             Msg::TotalTyped(total) => self.edit_order(effects, |draft| draft.total = total),
+            Msg::CoordinationChosen(way) => self.edit_order(effects, |draft| draft.coordination = way),
             Msg::OrderSubmitted => self.submit_order(now, effects),
             Msg::CustomerFormOpened(id) => {
                 self.customer_draft.get_or_insert_with(|| CustomerDraft::new(id));

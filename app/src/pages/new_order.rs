@@ -4,9 +4,10 @@ use crate::{
     browser::{clock, document},
     components::{Combobox, Dialog, TextField},
     desk::Desk,
+    pages::order::coordination,
 };
 use leptos::prelude::*;
-use tramline_contract::OrderId;
+use tramline_contract::{Coordination, OrderId};
 use tramline_model::{Msg, Route, draft};
 
 /// The dialog that places an order.
@@ -45,6 +46,7 @@ pub fn NewOrderDialog() -> impl IntoView {
                     error=customer_error hint=hint/>
                 <TextField id="new-order-total" label="Total" value=total is_amount=true takes_focus=customer.is_some()
                     on_input=move |text| desk.tell(Msg::TotalTyped(text)) error=total_error/>
+                <Advanced/>
                 <p class="form-warning" aria-live="off">{move || warning.get()}</p>
                 <Show when=move || was_offline.get()>
                     <p class="form-refusal" role="alert">"You're offline. Your draft is saved on this device."</p>
@@ -55,5 +57,33 @@ pub fn NewOrderDialog() -> impl IntoView {
                 </footer>
             </form>
         </Dialog>
+    }
+}
+
+/// What hardly anybody changes. It is open when that was done before.
+#[component]
+fn Advanced() -> impl IntoView {
+    let desk = Desk::here();
+    let chosen = desk.watch(|model| model.order_draft.as_ref().map(|draft| draft.coordination).unwrap_or_default());
+    let choose = move |event| {
+        desk.tell(Msg::CoordinationChosen(Coordination::parse(&event_target_value(&event)).unwrap_or_default()));
+    };
+    view! {
+        <details class="advanced" open=chosen.get_untracked() != Coordination::default()>
+            <summary>"Advanced"</summary>
+            <div class="field">
+                <label for="new-order-coordination">"Coordination"</label>
+                <select id="new-order-coordination" aria-describedby="new-order-coordination-hint"
+                    prop:value=move || chosen.get().as_str() on:change=choose>
+                    {[Coordination::Orchestration, Coordination::Choreography].map(|way| view! {
+                        <option value=way.as_str() selected=way == chosen.get_untracked()>{coordination(way)}</option>
+                    }).collect_view()}
+                </select>
+                <p class="field-hint" id="new-order-coordination-hint">{move || match chosen.get() {
+                    Coordination::Orchestration => "The orders service leads. The outcome is the same.",
+                    Coordination::Choreography => "Services act on each other's events. The outcome is the same.",
+                }}</p>
+            </div>
+        </details>
     }
 }

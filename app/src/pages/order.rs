@@ -7,7 +7,7 @@ use crate::{
     pages::UnknownPage,
 };
 use leptos::prelude::*;
-use tramline_contract::OrderId;
+use tramline_contract::{Coordination, OrderId};
 use tramline_model::{
     Msg, Route,
     change::Change,
@@ -92,6 +92,7 @@ fn Facts(page: Memo<PageView<PageData>>) -> impl IntoView {
             <div><dt>"Version"</dt><dd>{part(|page| page.row.version.clone().unwrap_or_else(|| "–".to_owned()))}</dd></div>
             <div><dt>"Placed"</dt><dd><Moment at=Signal::derive(move || page.with(|page| page.ready().and_then(|page| page.placed_at.clone())))/></dd></div>
             <div><dt>"Last change"</dt><dd><Moment at=Signal::derive(move || page.with(|page| page.ready().and_then(|page| page.updated_at.clone())))/></dd></div>
+            <div><dt>"Coordination"</dt><dd>{part(|page| coordination(page.coordination).to_owned())}</dd></div>
             <div class="wide"><dt>"Order id"</dt><dd class="id">{part(|page| page.id.clone())}</dd></div>
             {move || saga.get().map(|saga| view! { <div class="wide"><dt>"Saga id"</dt><dd class="id">{saga}</dd></div> })}
         </dl>
@@ -140,6 +141,14 @@ fn Steps(page: Memo<PageView<PageData>>) -> impl IntoView {
                 }
             }).collect_view()}
         </ol>
+    }
+}
+
+/// What a coordination is called.
+pub(super) const fn coordination(way: Coordination) -> &'static str {
+    match way {
+        Coordination::Orchestration => "Orchestration",
+        Coordination::Choreography => "Choreography",
     }
 }
 

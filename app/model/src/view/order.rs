@@ -7,7 +7,7 @@ use crate::{
     text::{money, short_id},
     time::{age, unix_ms},
 };
-use tramline_contract::{CustomerId, Money, Order, OrderId, OrderState, RejectionReason};
+use tramline_contract::{Coordination, CustomerId, Money, Order, OrderId, OrderState, RejectionReason};
 
 /// An order in the list.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,6 +89,8 @@ pub struct OrderPage {
     pub placed_at: Option<String>,
     /// When it last changed, RFC 3339.
     pub updated_at: Option<String>,
+    /// Who leads its sagas.
+    pub coordination: Coordination,
     /// The saga that holds or last changed it.
     pub saga_id: Option<String>,
     /// Why it was rejected, or its last revision refused.
@@ -151,10 +153,12 @@ impl Model {
             };
         };
         let order = self.orders.get(id);
+        let sent = || self.pending.order(id).and_then(|operation| operation.command.coordination());
         let page = OrderPage {
             id: id.to_string(),
             placed_at: order.map(|order| order.created_at.0.clone()),
             updated_at: order.map(|order| order.updated_at.0.clone()),
+            coordination: order.map(|order| order.coordination).or_else(sent).unwrap_or_default(),
             saga_id: order.and_then(|order| order.saga_id).map(|saga| saga.to_string()),
             sentence: order.and_then(|order| self.refusal_sentence(order, &row.customer)),
             is_rejected: order.is_some_and(|order| order.state == OrderState::Rejected),
