@@ -2,9 +2,10 @@
 
 use crate::{account::Account, publish::snapshot, routes::db_failed, service::Customers};
 use axum::{Json, extract::State};
+use tramline_contract::{CustomerId, Problem};
 use tramline_db::{Db, DbError, sql};
 use tramline_eventsourcing::{Aggregate as _, EventStore};
-use tramline_http::{ApiError, QueryFields};
+use tramline_http::{ApiError, PathId, QueryFields};
 use tramline_messages::{
     channels::CUSTOMER_EVENTS,
     customers::CustomerSnapshot,
@@ -28,6 +29,19 @@ pub(crate) async fn export(
 pub(crate) async fn position(State(customers): State<Customers>) -> Result<Json<ExportPosition>, ApiError> {
     let heads = outbox_heads(customers.messaging().db(), CUSTOMER_EVENTS).await.map_err(db_failed)?;
     Ok(Json(ExportPosition { last: heads.into_iter().map(|(_, head)| head).collect() }))
+}
+
+/// `GET /export/{id}`.
+pub(crate) async fn one(
+    State(customers): State<Customers>,
+    id: PathId,
+    query: QueryFields,
+) -> Result<Json<Exported<CustomerSnapshot>>, ApiError> {
+    let CustomerId(id) = id.of("customer")?;
+    query.finish()?;
+    let found = EventStore::<Account>::read(customers.messaging().db(), id).await.map_err(db_failed)?;
+    let (account, version) = found.ok_or_else(|| Problem::not_found("customer"))?;
+    Ok(Json(Exported { id, version, after: snapshot(&account) }))
 }
 
 async fn page(db: &Db, after: Uuid, limit: i64) -> Result<ExportPage<CustomerSnapshot>, DbError> {

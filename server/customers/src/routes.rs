@@ -23,7 +23,7 @@ use tramline_messaging::HandlerError;
 use uuid::Uuid;
 
 /// `POST /customers`, `POST /customers/{id}/credit-limit`, `POST /customers/{id}/payments`, `GET /customers/{id}`,
-/// `GET /export`, `GET /export/position`, `GET /ready`.
+/// `GET /export`, `GET /export/position`, `GET /export/{id}`, `GET /ready`.
 pub fn routes(customers: Customers) -> Router {
     Router::new()
         .route("/customers", post(create))
@@ -32,6 +32,7 @@ pub fn routes(customers: Customers) -> Router {
         .route("/customers/{id}", get(show))
         .route("/export", get(export::export))
         .route("/export/position", get(export::position))
+        .route("/export/{id}", get(export::one))
         .route("/ready", get(ready))
         .with_state(customers)
 }

@@ -1,6 +1,7 @@
 //! What the owners of data hand out page by page to whoever builds a view anew without their events (*ETL*).
 //!
-//! `GET /export?after&limit` and `GET /export/position` of the customers and the orders service.
+//! `GET /export?after&limit`, `GET /export/position` and, for a view that has missed an event, `GET /export/{id}` of the customers
+//! and the orders service.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! What a consumer group does with messages, and why it may not. It knows no broker and no offset.
 
-use crate::{Record, UnitOfWork};
+use crate::{ParkedMessage, Record, UnitOfWork};
 use std::sync::Arc;
 use tramline_db::{BoxFuture, DbError};
 
@@ -50,6 +50,18 @@ pub trait Handler: Send + Sync + 'static {
         work: &'a mut UnitOfWork<'_>,
         batch: &'a [Arc<Record>],
     ) -> BoxFuture<'a, Result<Self::Effect, HandlerError>>;
+
+    /// Called in the transaction in which an operator takes a parked message out of the lot for good. See [`crate::Replay::skipped`].
+    ///
+    /// # Errors
+    /// When the database fails.
+    fn skipped<'a>(
+        &'a self,
+        _work: &'a mut UnitOfWork<'_>,
+        _message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Called after the commit: tell others in the process. A crash may come between, so never rely on it for state.
     fn committed(&self, effect: Self::Effect);

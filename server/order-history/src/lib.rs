@@ -10,6 +10,7 @@ mod bodies;
 mod cursor;
 mod document;
 mod feed;
+mod heal;
 mod projection;
 mod projector;
 mod rebuild;
@@ -20,6 +21,7 @@ mod store;
 mod view;
 
 pub use bodies::EventBodies;
+pub use heal::{Aggregate, Healer, Jump, Owners};
 pub use projection::{Changes, project};
 pub use projector::{Projector, Told};
 pub use rebuild::{ViewRebuild, sweep_search, sweep_view};

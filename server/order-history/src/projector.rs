@@ -1,14 +1,17 @@
 //! Keeps the view up to date, in whichever store it lies.
 
-use crate::store::{
-    redis::RedisProjector,
-    sql::{Effect, SqlProjector},
+use crate::{
+    projection::Changes,
+    store::{
+        redis::RedisProjector,
+        sql::{self, Effect, SqlProjector},
+    },
 };
 use std::sync::Arc;
-use tramline_db::BoxFuture;
+use tramline_db::{BoxFuture, DbError, Tx};
 use tramline_messaging::{
-    DryRun, Effects, HandlerError, Move, Record, Replay, ReplayFailure, Replayed, StreamId, Transactional, Turn,
-    Unhandled,
+    DryRun, Effects, HandlerError, Move, ParkedMessage, Record, Replay, ReplayFailure, Replayed, StreamId,
+    Transactional, Turn, Unhandled, UnitOfWork,
 };
 use uuid::Uuid;
 
@@ -33,6 +36,31 @@ impl Projector {
 
     pub(crate) const fn redis(effects: RedisProjector) -> Self {
         Self { store: Store::Redis(effects) }
+    }
+
+    /// Applies what an owner says to the view that is read now, whichever process keeps its offsets, and then does `settle`: in
+    /// tables in the same transaction.
+    pub(crate) async fn heal<F>(&self, changes: Changes, settle: F) -> Result<(), HandlerError>
+    where
+        F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<(), HandlerError>> + Send + 'static,
+    {
+        match &self.store {
+            Store::Sql(effects) => {
+                let applied = effects.apply_with(None, &[], move |work| {
+                    Box::pin(async move {
+                        let effect = sql::apply(work, changes).await?;
+                        settle(work.tx).await?;
+                        Ok(effect)
+                    })
+                });
+                effects.committed(applied.await?);
+                Ok(())
+            }
+            Store::Redis(effects) => {
+                effects.apply_to_current(&changes).await?;
+                effects.messaging().db().write(settle).await
+            }
+        }
     }
 }
 
@@ -106,6 +134,17 @@ impl Replay for Projector {
         match &self.store {
             Store::Sql(effects) => effects.dry_run(record),
             Store::Redis(effects) => effects.dry_run(record),
+        }
+    }
+
+    fn skipped<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        match &self.store {
+            Store::Sql(effects) => effects.skipped(work, message),
+            Store::Redis(effects) => effects.skipped(work, message),
         }
     }
 }

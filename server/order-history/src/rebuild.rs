@@ -127,7 +127,7 @@ impl ViewRebuild {
                     .apply_with(None, moves, move |work| Box::pin(async move { writer.write(work.tx, changes).await }));
                 written.await
             }
-            Store::Redis { projector, .. } => projector.change(moves, &changes).await,
+            Store::Redis { projector, .. } => projector.change(moves, &changes).await.map(drop),
         }
     }
 
@@ -149,7 +149,7 @@ impl Writer {
         let target = Target::Building(self.generation);
         match self.tables {
             Tables::View => write::apply(tx, target, changes).await.map(drop),
-            Tables::Search => search::apply(tx, target, changes).await,
+            Tables::Search => search::apply(tx, target, changes).await.map(drop),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! The tables of the view.
 
-use crate::store::GENERATIONS;
+use crate::{heal::MARKS, store::GENERATIONS};
 use tramline_db::Migration;
 
 /// Every migration of the view's database.
 #[must_use]
 pub fn migrations() -> Vec<Migration> {
-    [tramline_messaging::MIGRATIONS, &[GENERATIONS], OWN].concat()
+    [tramline_messaging::MIGRATIONS, &[GENERATIONS], OWN, &[MARKS]].concat()
 }
 
 const OWN: &[Migration] = &[

@@ -6,7 +6,8 @@ use crate::{
     store::{self, snapshot},
 };
 use axum::{Json, extract::State};
-use tramline_http::{ApiError, QueryFields};
+use tramline_contract::{OrderId, Problem};
+use tramline_http::{ApiError, PathId, QueryFields};
 use tramline_messages::{
     channels::ORDER_EVENTS,
     export::{EXPORT_LIMIT, ExportPage, ExportPosition, Exported},
@@ -37,4 +38,17 @@ pub(crate) async fn export(
 pub(crate) async fn position(State(orders): State<Orders>) -> Result<Json<ExportPosition>, ApiError> {
     let heads = outbox_heads(orders.messaging().db(), ORDER_EVENTS).await.map_err(|error| failed(error.into()))?;
     Ok(Json(ExportPosition { last: heads.into_iter().map(|(_, head)| head).collect() }))
+}
+
+/// `GET /export/{id}`.
+pub(crate) async fn one(
+    State(orders): State<Orders>,
+    id: PathId,
+    query: QueryFields,
+) -> Result<Json<Exported<OrderSnapshot>>, ApiError> {
+    let id: OrderId = id.of("order")?;
+    query.finish()?;
+    let found = store::find(orders.messaging().db(), id).await.map_err(|error| failed(error.into()))?;
+    let order = found.ok_or_else(|| Problem::not_found("order"))?;
+    Ok(Json(Exported { id: order.id.0, version: order.version.0, after: snapshot(&order) }))
 }

@@ -20,7 +20,7 @@ use tramline_messages::parts::OrdersOfCustomer;
 use tramline_messaging::HandlerError;
 
 /// `POST /orders`, `POST /orders/{id}/cancel`, `POST /orders/{id}/revise`, `GET /customers/{id}/orders`, `GET /sagas`, `GET /sagas/overdue`, `GET /sagas/{id}`, `POST /sagas/{id}/retry`,
-/// `GET /export`, `GET /export/position`, `GET /ready`.
+/// `GET /export`, `GET /export/position`, `GET /export/{id}`, `GET /ready`.
 pub fn routes(orders: Orders) -> Router {
     Router::new()
         .route("/orders", post(place))
@@ -33,6 +33,7 @@ pub fn routes(orders: Orders) -> Router {
         .route("/sagas/{id}/retry", post(saga_routes::retry))
         .route("/export", get(export::export))
         .route("/export/position", get(export::position))
+        .route("/export/{id}", get(export::one))
         .route("/ready", get(ready))
         .with_state(orders)
 }

@@ -206,6 +206,18 @@ pub(crate) async fn page(db: &Db, after: Uuid, limit: i64) -> Result<Vec<Order>,
     rows.into_iter().map(Listed::into_order).collect()
 }
 
+/// One order, outside of any unit of work.
+pub(crate) async fn find(db: &Db, id: OrderId) -> Result<Option<Order>, DbError> {
+    let row: Option<Listed> = db
+        .optional(
+            sql("select order_id, customer_id, total, state, rejection_reason, last_refusal, coordination, saga_id, version, created_at, updated_at \
+                 from customer_order where order_id = $1")
+            .bind(id.0),
+        )
+        .await?;
+    row.map(Listed::into_order).transpose()
+}
+
 impl Listed {
     fn into_order(self) -> Result<Order, DbError> {
         let Self {

@@ -8,6 +8,7 @@ use tramline_db::{Clock as _, SystemClock};
 use tramline_gateway::{PrometheusHandle, Services, metrics_text};
 use tramline_http::{Caller, InternalSecret, ServiceClient, Signer, WallClock, internal, internal_process};
 use tramline_messages::services::{CUSTOMERS, HISTORY, NOTIFICATIONS, ORDERS};
+use tramline_order_history::Owners;
 
 /// The HTTP interfaces of the services that run in this process.
 #[derive(Clone, Default)]
@@ -44,17 +45,29 @@ impl Interfaces {
         Ok(internal_process(self.named(), secret, wall_clock()).route("/metrics", get(show)))
     }
 
+    /// How the views of this process reach the owners of what they show, as far as anybody has said where those are.
+    pub(super) fn owners(&self, config: &Config) -> anyhow::Result<Owners> {
+        let client = |name: &'static str, router: &Option<Router>, addresses: &[String]| match router {
+            Some(router) => Ok(Some(ServiceClient::in_process(name, router.clone()))),
+            None if addresses.is_empty() => {
+                tracing::warn!("views cannot heal what they miss of the {name} service: add --{name}-url");
+                Ok(None)
+            }
+            None => remote(HISTORY, name, addresses, &config.peers).map(Some),
+        };
+        Ok(Owners {
+            customers: client(CUSTOMERS, &self.customers, &config.peers.customers)?,
+            orders: client(ORDERS, &self.orders, &config.peers.orders)?,
+        })
+    }
+
     /// How a gateway reaches each service: called directly when it is here, over HTTP when it is not.
     pub(super) fn clients(self, config: &Config) -> anyhow::Result<Services> {
-        let secret = secret(&config.peers)?;
         let client = |name: &'static str, router: Option<Router>, addresses: &[String]| {
-            if let Some(router) = router {
-                return Ok(ServiceClient::in_process(name, router));
-            }
-            let secret = secret.clone().context("services in other processes need TRAMLINE_INTERNAL_SECRET")?;
-            let caller = Caller::parse("gateway").context("the gateway has a name")?;
-            let signer = Signer::new(caller, secret, wall_clock());
-            ServiceClient::internal(name, &addresses.join(","), signer).with_context(|| format!("--{name}-url"))
+            router.map_or_else(
+                || remote("gateway", name, addresses, &config.peers),
+                |router| Ok(ServiceClient::in_process(name, router)),
+            )
         };
         Ok(Services {
             customers: client(CUSTOMERS, self.customers, &config.peers.customers)?,
@@ -63,6 +76,13 @@ impl Interfaces {
             notifications: client(NOTIFICATIONS, self.notifications, &config.peers.notifications)?,
         })
     }
+}
+
+fn remote(caller: &str, name: &'static str, addresses: &[String], peers: &Peers) -> anyhow::Result<ServiceClient> {
+    let secret = secret(peers)?.context("services in other processes need TRAMLINE_INTERNAL_SECRET")?;
+    let caller = Caller::parse(caller).context("a caller has a name")?;
+    let signer = Signer::new(caller, secret, wall_clock());
+    ServiceClient::internal(name, &addresses.join(","), signer).with_context(|| format!("--{name}-url"))
 }
 
 fn secret(peers: &Peers) -> anyhow::Result<Option<InternalSecret>> {

@@ -22,7 +22,9 @@ use tramline_messages::{
     services::{CUSTOMERS, ORDERS},
 };
 use tramline_messaging::{Broker, Channel, EmbeddedBroker, Messaging, ParkingLot, RedisBroker, Sharing, Transactional};
-use tramline_order_history::{EventBodies, History, SEARCH_GROUP, Search, SearchProjector, search_routes};
+use tramline_order_history::{
+    EventBodies, Healer, History, Owners, SEARCH_GROUP, Search, SearchProjector, search_routes,
+};
 use tramline_orders::{CustomerEventHandler, Orders, ReplyRouter};
 use tramline_redis::{Redis, RedisError, RedisSettings};
 use tramline_sagas::remember_plans;
@@ -179,6 +181,7 @@ async fn services(
         let lot = lot.group(others, tramline_orders::turn_bodies(), turns());
         interfaces.orders = Some(tramline_orders::routes(orders).merge(workers.mend(lot)));
     }
+    let owners = if own.history.is_some() { interfaces.owners(config)? } else { Owners::default() };
     if let Some(database) = own.history {
         let epoch: Uuid = database.new_id();
         let messaging = Messaging::open(database).await?;
@@ -188,6 +191,8 @@ async fn services(
         };
         let group = tramline_order_history::GROUP;
         workers.consume(group, history.messaging().db(), &EVENTS, history.projector()).await?;
+        let healer = Healer::of_view(&history, owners.clone());
+        workers.spawn(|stop| Box::pin(healer.run(stop)));
         let (followed, closed) = (history.clone(), history.clone());
         workers.spawn(|stop| Box::pin(followed.follow(stop)));
         workers.spawn(|_| {
@@ -204,6 +209,8 @@ async fn services(
         let messaging = search.messaging().clone();
         let effects = || Transactional::new(SEARCH_GROUP, messaging.clone(), Arc::new(SearchProjector));
         workers.consume_resting(SEARCH_GROUP, messaging.db(), &EVENTS, effects()).await?;
+        let healer = Healer::of_search(&search, owners);
+        workers.spawn(|stop| Box::pin(healer.run(stop)));
         let lot = ParkingLot::new(messaging.clone()).group(SEARCH_GROUP, EventBodies, effects());
         let routes = std::mem::take(history).merge(search_routes(search));
         // It has a database of its own, and so a parking lot of its own, beside that of the service.

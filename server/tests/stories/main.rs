@@ -9,6 +9,7 @@ mod coordination;
 mod credit;
 mod deployment;
 mod desk;
+mod heal;
 mod import;
 mod import_matrix;
 mod life;

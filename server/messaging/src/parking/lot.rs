@@ -205,7 +205,7 @@ impl ParkingLot {
     /// # Errors
     /// [`MendError::NotParked`], or when the database fails.
     pub async fn skip(&self, group: &str, id: Uuid, by: By) -> Result<Skipped, MendError> {
-        let group = self.known(group)?.name;
+        let Group { name: group, replay, .. } = self.known(group)?.clone();
         let skipped = self.messaging.transact::<_, MendError, _>(None, move |work| {
             Box::pin(async move {
                 let message = take(work, group, id).await?;
@@ -216,6 +216,7 @@ impl ParkingLot {
                             .bind(id),
                     )
                     .await?;
+                replay.skipped(work, &message).await?;
                 let left = let_go(work.tx, group, message.record.key).await?;
                 let deed = Deed { before: Some(&message.record.payload), ..Deed::of("skip", "left the lot unhandled") };
                 audit::write(work, &by, &message, deed).await?;

@@ -24,6 +24,19 @@ pub trait Replay: Send + Sync + 'static {
     /// # Errors
     /// As the handler fails.
     fn dry_run<'a>(&'a self, record: &'a Arc<Record>) -> BoxFuture<'a, Result<DryRun, HandlerError>>;
+
+    /// Called in the transaction in which a message leaves the lot unhandled: whoever can learn otherwise what it said notes
+    /// that here. Most cannot.
+    ///
+    /// # Errors
+    /// When the database fails; then the message still waits.
+    fn skipped<'a>(
+        &'a self,
+        _work: &'a mut UnitOfWork<'_>,
+        _message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 }
 
 /// What a handler would have done.
@@ -157,6 +170,14 @@ impl<H: Handler> Replay for Transactional<H> {
 
     fn dry_run<'a>(&'a self, record: &'a Arc<Record>) -> BoxFuture<'a, Result<DryRun, HandlerError>> {
         Box::pin(rehearse(self.messaging(), Arc::clone(self.handler()), Arc::clone(record)))
+    }
+
+    fn skipped<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        self.handler().skipped(work, message)
     }
 }
 

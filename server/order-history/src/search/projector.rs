@@ -2,8 +2,9 @@
 //!
 //! An order is found by its customer's name too. Whichever is heard of first, the order has the name once both are there.
 
-use super::words::indexed;
+use super::{SEARCH_GROUP, words::indexed};
 use crate::{
+    heal::{self, Aggregate, Jump},
     projection::{Changes, project},
     store::{Target, generation_and_versions},
 };
@@ -14,7 +15,7 @@ use std::{
 use tramline_contract::RejectionReason;
 use tramline_db::{BoxFuture, DbError, Tx, Value, sql, values};
 use tramline_messages::{customers::CustomerSnapshot, orders::OrderSnapshot};
-use tramline_messaging::{Handler, HandlerError, Record, UnitOfWork};
+use tramline_messaging::{Handler, HandlerError, ParkedMessage, Record, UnitOfWork};
 use uuid::Uuid;
 
 pub(super) const CUSTOMER: &str = "customer";
@@ -25,21 +26,31 @@ pub(super) const ORDER: &str = "order";
 pub struct SearchProjector;
 
 impl Handler for SearchProjector {
-    type Effect = ();
+    type Effect = Vec<Jump>;
 
     fn handle<'a>(
         &'a self,
         work: &'a mut UnitOfWork<'_>,
         batch: &'a [Arc<Record>],
-    ) -> BoxFuture<'a, Result<(), HandlerError>> {
+    ) -> BoxFuture<'a, Result<Vec<Jump>, HandlerError>> {
         Box::pin(async move { apply(work.tx, Target::Current, project(batch)?).await })
     }
 
-    fn committed(&self, (): ()) {}
+    fn skipped<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move { heal::put(work.tx, heal::unheard(message).as_slice()).await })
+    }
+
+    fn committed(&self, jumps: Vec<Jump>) {
+        heal::tell(SEARCH_GROUP, &jumps);
+    }
 }
 
-/// Applies changes to a generation.
-pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Result<(), HandlerError> {
+/// Applies changes to a generation, and returns what it has missed; of one that is built, nothing.
+pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Result<Vec<Jump>, HandlerError> {
     let customers = changes.customers.keys().map(|id| (CUSTOMER, id.0));
     let orders = changes.orders.keys().map(|id| (ORDER, id.0));
     let wanted: Vec<(&str, Uuid)> = customers.chain(orders).collect();
@@ -60,7 +71,16 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Resu
     let mut rows: Vec<_> = orders.map(|(id, (version, after))| order(id.0, *version, after)).collect();
     rows.sort_by_key(|(id, _)| *id);
     put(tx, generation, ORDER, rows).await?;
-    Ok(name_orders(tx, generation, new).await?)
+    name_orders(tx, generation, new).await?;
+    let jumps = match target {
+        Target::Current => changes.jumps(|aggregate| match aggregate {
+            Aggregate::Customer(id) => known.get(&(CUSTOMER.to_owned(), id.0)).copied(),
+            Aggregate::Order(id) => known.get(&(ORDER.to_owned(), id.0)).copied(),
+        }),
+        Target::Building(_) => Vec::new(),
+    };
+    heal::put(tx, &jumps).await?;
+    Ok(jumps)
 }
 
 /// Whoever brings a customer that is not there, and whoever brings an order of one, take turns. Otherwise two that commit at once

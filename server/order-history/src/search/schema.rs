@@ -1,6 +1,6 @@
 //! The tables of the search view. Full-text search is where the two engines have nothing in common, so each has a text of its own.
 
-use crate::store::GENERATIONS;
+use crate::{heal::MARKS, store::GENERATIONS};
 use tramline_db::{Address, Migration};
 
 /// Every migration of the search view's database, which is at this address.
@@ -10,7 +10,7 @@ pub fn search_migrations(address: &Address) -> Vec<Migration> {
         Address::Sqlite(_) => SQLITE,
         Address::Postgres(_) => POSTGRES,
     };
-    [tramline_messaging::MIGRATIONS, &[GENERATIONS, own, TURNS]].concat()
+    [tramline_messaging::MIGRATIONS, &[GENERATIONS, own, TURNS, MARKS]].concat()
 }
 
 const DESCRIPTION: &str = "search: documents and their words";

@@ -4,6 +4,7 @@ mod disorder;
 mod documents;
 mod events;
 mod feed;
+mod heal;
 mod lists;
 mod mending;
 mod offsets;

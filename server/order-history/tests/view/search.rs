@@ -2,6 +2,7 @@
 
 use crate::{
     events::{approved, customer, customer_id, order_id, placed, rejected},
+    heal::{TestOwners, marks},
     stores::{step, stream},
 };
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use tramline_contract::SearchHit;
 use tramline_db::{Address, Db, Durability, SystemClock, SystemIds};
 use tramline_http::ServiceClient;
 use tramline_messaging::{Effects as _, HandlerError, Messaging, Record, Transactional};
-use tramline_order_history::{SEARCH_GROUP, Search, SearchProjector, search_migrations, search_routes};
+use tramline_order_history::{Healer, SEARCH_GROUP, Search, SearchProjector, search_migrations, search_routes};
 use tramline_testing::{POSTGRES, database_on};
 
 struct Desk {
@@ -172,6 +173,25 @@ async fn an_order_that_is_brought_at_once_with_its_customer_has_the_name() {
         }
         let nameless = |hit: &SearchHit| matches!(hit, SearchHit::Order { customer_name: None, .. });
         assert_eq!(desk.contents().await.into_iter().filter(nameless).count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_is_read_from_its_owner() {
+    for desk in Desk::all().await {
+        let owners = TestOwners::default();
+        owners.know(&approved(1, 1, 10));
+        owners.know(&customer(1, 4, "Ada"));
+        desk.tell(&[customer(1, 1, "Ada"), placed(1, 1, 10)]).await;
+        let (db, healer) = (desk.search.messaging().db(), Healer::of_search(&desk.search, owners.owners()));
+        assert_eq!(marks(db).await, 0);
+        desk.tell(&[customer(1, 3, "Ada")]).await;
+        assert_eq!((marks(db).await, healer.heal().await.expect("it looks"), marks(db).await), (1, 1, 0));
+        let version = |hit: &SearchHit| match hit {
+            SearchHit::Customer { version, .. } => Some(version.0),
+            SearchHit::Order { .. } => None,
+        };
+        assert_eq!(desk.contents().await.iter().find_map(version), Some(4));
     }
 }
 

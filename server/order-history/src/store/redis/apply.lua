@@ -1,5 +1,6 @@
 -- Applies a batch and moves its offsets, or does nothing at all. ARGV: 'current' or 'building'; the generation; entries that
--- the feed keeps; moves, customers and orders, each led by their number. Answers 0, or 1 when the view stands elsewhere.
+-- the feed keeps; moves, customers and orders, each led by their number. Answers 1 when the view stands elsewhere; otherwise kind, id
+-- and known version of each document that was given another version than its next one.
 generation = ARGV[2]
 if redis.call('HGET', root, ARGV[1]) ~= generation then
   return 1
@@ -38,6 +39,16 @@ local function tell(kind, id)
   changed[#changed + 1] = {kind, id}
 end
 
+local passed = {}
+
+-- Versions between the two may be in the batch, or lost: whoever has made the batch knows.
+local function pass(kind, id, known, version)
+  if tonumber(known or 0) < tonumber(version) - 1 then
+    local at = #passed
+    passed[at + 1], passed[at + 2], passed[at + 3] = kind, id, known or '0'
+  end
+end
+
 local function is_news(known, version)
   return not known or tonumber(known) < tonumber(version)
 end
@@ -48,6 +59,7 @@ for _ = 1, tonumber(argument()) do
     argument(), argument(), argument(), argument(), argument(), argument(), argument(), argument()
   local hash = key('customer:' .. id)
   local known = redis.call('HGET', hash, 'version')
+  pass('customer', id, known, version)
   if is_news(known, version) then
     redis.call('HSET', hash, 'version', version, 'name', name, 'name_folded', folded, 'credit_limit', limit,
       'reserved', reserved, 'paid', paid)
@@ -64,6 +76,7 @@ for _ = 1, tonumber(argument()) do
   local refusal, coordination, saga, created, updated = argument(), argument(), argument(), argument(), argument()
   local hash = key('order:' .. id)
   local known = redis.call('HMGET', hash, 'version', 'state', 'created_at')
+  pass('order', id, known[1], version)
   if is_news(known[1], version) then
     redis.call('HSET', hash, 'version', version, 'total', total, 'state', status, 'rejection_reason', reason,
       'last_refusal', refusal, 'saga_id', saga, 'updated_at', updated)
@@ -97,4 +110,4 @@ if text(head) ~= told then
   redis.call('HSET', state, 'head', text(head))
   news(text(head))
 end
-return 0
+return passed

@@ -5,20 +5,24 @@
 
 use super::{
     RedisView,
-    fields::{list, number, text},
+    fields::{corrupt, list, text},
     keys,
 };
 use crate::{
     GROUP,
     feed::ENTRIES_MAX,
+    heal::{self, Aggregate, Jump},
     projection::{Changes, project},
     store::ViewError,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tramline_contract::RejectionReason;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tramline_contract::{CustomerId, OrderId, RejectionReason};
 use tramline_db::{BoxFuture, Db, DbError, sql};
 use tramline_messaging::{Effects, HandlerError, Messaging, Move, Record, StreamId, Unhandled};
-use tramline_redis::Command;
+use tramline_redis::{Command, Value};
 use uuid::Uuid;
 
 /// Applies events to a generation of the view in Redis.
@@ -66,7 +70,7 @@ impl RedisProjector {
         &self.view
     }
 
-    pub(super) const fn messaging(&self) -> &Messaging {
+    pub(crate) const fn messaging(&self) -> &Messaging {
         &self.messaging
     }
 
@@ -99,8 +103,8 @@ impl RedisProjector {
         Ok(claimed)
     }
 
-    /// Changes the view and moves offsets, or does nothing.
-    pub(crate) async fn change(&self, moves: &[Move], changes: &Changes) -> Result<(), HandlerError> {
+    /// Changes the view and moves offsets, or does nothing. Returns what the view has missed.
+    pub(crate) async fn change(&self, moves: &[Move], changes: &Changes) -> Result<Vec<Jump>, HandlerError> {
         let generation = self.claimed().clone();
         self.change_in(&generation, moves, changes).await
     }
@@ -111,14 +115,30 @@ impl RedisProjector {
         generation: &str,
         moves: &[Move],
         changes: &Changes,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<Vec<Jump>, HandlerError> {
         let mut arguments = super::words([self.target.status(), generation, &ENTRIES_MAX.to_string()]);
         append_moves(&mut arguments, moves);
         append_customers(&mut arguments, changes);
         append_orders(&mut arguments, changes);
-        match number(&self.view.run(&self.view.scripts.apply, arguments).await?)? {
-            0 => Ok(()),
-            _ => Err(HandlerError::Moved),
+        match self.view.run(&self.view.scripts.apply, arguments).await? {
+            Value::Int(_) => Err(HandlerError::Moved),
+            passed => {
+                let known = passed_over(passed)?;
+                // Whatever is not named was followed by the very next version.
+                Ok(changes.jumps(|aggregate| Some(known.get(&aggregate).copied().unwrap_or(i64::MAX))))
+            }
+        }
+    }
+
+    /// Marks what was missed, and says so. The view and its marks are no one step: whoever dies between them forgets that something
+    /// was missed, of a document that the later event has made whole.
+    pub(super) async fn mark(&self, jumps: Vec<Jump>) {
+        if jumps.is_empty() {
+            return;
+        }
+        heal::tell(GROUP, &jumps);
+        if let Err(error) = heal::put_alone(self.messaging.db(), jumps).await {
+            tracing::error!(error = ?error, "what the view has missed could not be noted");
         }
     }
 
@@ -143,7 +163,10 @@ impl Effects for RedisProjector {
     }
 
     fn apply<'a>(&'a self, moves: &'a [Move], batch: &'a [Arc<Record>]) -> BoxFuture<'a, Result<(), HandlerError>> {
-        Box::pin(async move { self.change(moves, &project(batch)?).await })
+        Box::pin(async move {
+            self.mark(self.change(moves, &project(batch)?).await?).await;
+            Ok(())
+        })
     }
 
     fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>> {
@@ -153,7 +176,7 @@ impl Effects for RedisProjector {
                 return Err(HandlerError::Moved);
             }
             self.messaging.park(GROUP, &step.stream, message).await?;
-            self.change(std::slice::from_ref(step), &Changes::default()).await
+            self.change(std::slice::from_ref(step), &Changes::default()).await.map(drop)
         })
     }
 
@@ -179,6 +202,21 @@ impl Effects for RedisProjector {
     }
 
     fn committed(&self, (): ()) {}
+}
+
+/// The versions that were known of documents of which others than the next came.
+fn passed_over(answer: Value) -> Result<HashMap<Aggregate, i64>, ViewError> {
+    let mut items = list(answer)?.into_iter();
+    let mut known = HashMap::new();
+    while let (Some(kind), Some(id), Some(version)) = (items.next(), items.next(), items.next()) {
+        let id = Uuid::try_parse(&text(id)?).map_err(|error| corrupt(error.to_string()))?;
+        let aggregate = match text(kind)?.as_str() {
+            "customer" => Aggregate::Customer(CustomerId(id)),
+            _ => Aggregate::Order(OrderId(id)),
+        };
+        known.insert(aggregate, text(version)?.parse().map_err(|_| corrupt("a version is no number"))?);
+    }
+    Ok(known)
 }
 
 fn append_moves(arguments: &mut Vec<Vec<u8>>, moves: &[Move]) {

@@ -4,10 +4,15 @@
 //! version; so a death in between leaves the event in the lot, and the next try takes it out.
 
 use super::RedisProjector;
-use crate::projection::{Changes, project};
+use crate::{
+    heal::{self, Jump},
+    projection::{Changes, project},
+};
 use std::sync::Arc;
-use tramline_db::BoxFuture;
-use tramline_messaging::{DryRun, HandlerError, Record, Replay, ReplayFailure, Replayed, Turn};
+use tramline_db::{BoxFuture, DbError};
+use tramline_messaging::{
+    DryRun, HandlerError, ParkedMessage, Record, Replay, ReplayFailure, Replayed, Turn, UnitOfWork,
+};
 
 impl Replay for RedisProjector {
     fn replay<'a>(&'a self, turn: Turn) -> BoxFuture<'a, Result<Option<Replayed>, ReplayFailure>> {
@@ -15,7 +20,8 @@ impl Replay for RedisProjector {
             let Some(message) = turn.look(self.messaging()).await? else { return Ok(None) };
             let failed = |cause| ReplayFailure { message_id: Some(message.record.id), cause };
             let changes = project(std::slice::from_ref(&message.record)).map_err(failed)?;
-            apply(self, &changes).await.map_err(failed)?;
+            let jumps = self.apply_to_current(&changes).await.map_err(failed)?;
+            self.mark(jumps).await;
             turn.end_alone(self.messaging(), &message).await.map(Some).map_err(failed)
         })
     }
@@ -32,12 +38,22 @@ impl Replay for RedisProjector {
         });
         Box::pin(std::future::ready(dry_run))
     }
+
+    fn skipped<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move { heal::put(work.tx, heal::unheard(message).as_slice()).await })
+    }
 }
 
-/// Changes the view that is read now, whichever process keeps its offsets.
-async fn apply(projector: &RedisProjector, changes: &Changes) -> Result<(), HandlerError> {
-    match projector.view().current().await? {
-        Some(generation) => projector.change_in(&generation, &[], changes).await,
-        None => Err(HandlerError::Store("the view in Redis has not begun yet".to_owned())),
+impl RedisProjector {
+    /// Changes the view that is read now, whichever process keeps its offsets. Returns what the view has missed.
+    pub(crate) async fn apply_to_current(&self, changes: &Changes) -> Result<Vec<Jump>, HandlerError> {
+        match self.view().current().await? {
+            Some(generation) => self.change_in(&generation, &[], changes).await,
+            None => Err(HandlerError::Store("the view in Redis has not begun yet".to_owned())),
+        }
     }
 }

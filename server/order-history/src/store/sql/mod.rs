@@ -8,12 +8,19 @@ use super::{
     OrderFilter, Slice, Target, ViewCustomer, ViewOrder,
     rows::{CustomerRow, OrderRow},
 };
-use crate::{cursor::Place, document, feed::Feed, projection::project};
+use crate::{
+    GROUP,
+    cursor::Place,
+    document,
+    feed::Feed,
+    heal,
+    projection::{Changes, project},
+};
 use std::sync::Arc;
 use tramline_db::{BoxFuture, Db, DbError, sql};
 use tramline_messages::feed::FeedKind;
 use tramline_messaging::{
-    Handler, HandlerError, Record, UnitOfWork,
+    Handler, HandlerError, ParkedMessage, Record, UnitOfWork,
     invariants::{self, Offsets, Reading},
 };
 use uuid::Uuid;
@@ -104,6 +111,11 @@ impl SqlProjector {
 #[derive(Debug)]
 pub struct Effect(Changed);
 
+/// Applies changes to the generation that is read.
+pub(crate) async fn apply(work: &mut UnitOfWork<'_>, changes: Changes) -> Result<Effect, HandlerError> {
+    Ok(Effect(write::apply(work.tx, Target::Current, changes).await?))
+}
+
 impl Handler for SqlProjector {
     type Effect = Effect;
 
@@ -112,11 +124,20 @@ impl Handler for SqlProjector {
         work: &'a mut UnitOfWork<'_>,
         batch: &'a [Arc<Record>],
     ) -> BoxFuture<'a, Result<Effect, HandlerError>> {
-        Box::pin(async move { Ok(Effect(write::apply(work.tx, Target::Current, project(batch)?).await?)) })
+        Box::pin(async move { apply(work, project(batch)?).await })
+    }
+
+    fn skipped<'a>(
+        &'a self,
+        work: &'a mut UnitOfWork<'_>,
+        message: &'a ParkedMessage,
+    ) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move { heal::put(work.tx, heal::unheard(message).as_slice()).await })
     }
 
     fn committed(&self, effect: Effect) {
-        let Changed { customers, orders } = effect.0;
+        let Changed { customers, orders, jumps } = effect.0;
+        heal::tell(GROUP, &jumps);
         // Customers first: an order's frame may then show a name that its customer's frame has told.
         let customers = customers.iter().filter_map(|customer| document::frame(FeedKind::Customer, customer));
         let orders = orders.iter().filter_map(|order| document::frame(FeedKind::Order, order));

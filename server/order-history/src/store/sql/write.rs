@@ -2,6 +2,7 @@
 
 use super::queries;
 use crate::{
+    heal::{self, Aggregate, Jump},
     projection::Changes,
     store::{
         Target, generation_and_versions,
@@ -19,6 +20,8 @@ use uuid::Uuid;
 pub(crate) struct Changed {
     pub(crate) customers: Vec<Customer>,
     pub(crate) orders: Vec<Order>,
+    /// What of them the view has missed, and is marked.
+    pub(crate) jumps: Vec<Jump>,
 }
 
 /// Applies changes to a generation, and returns the documents that they really changed; of one that is built, none.
@@ -27,6 +30,14 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, mut changes: Changes) -> 
     let wanted = orders.chain(changes.customers.keys().map(|id| (CUSTOMER, id.0))).collect();
     let (generation, known) = generation_and_versions(tx, target, KNOWN, KNOWN_LOCKED, wanted).await?;
     let known = |kind: &str, id: Uuid| known.get(&(kind.to_owned(), id)).copied();
+    let jumps = match target {
+        Target::Current => changes.jumps(|aggregate| match aggregate {
+            Aggregate::Customer(id) => known(CUSTOMER, id.0),
+            Aggregate::Order(id) => known(ORDER, id.0),
+        }),
+        // Nobody reads it yet, and an outbox is replayed without gaps.
+        Target::Building(_) => Vec::new(),
+    };
     let new_orders: Vec<CustomerId> = changes
         .orders
         .iter()
@@ -38,8 +49,9 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, mut changes: Changes) -> 
     put_orders(tx, generation, &changes).await?;
     count_orders(tx, generation, new_orders).await?;
     put_customers(tx, generation, &changes).await?;
+    heal::put(tx, &jumps).await?;
     match target {
-        Target::Current => Ok(read_back(tx, &changes).await?),
+        Target::Current => Ok(Changed { jumps, ..read_back(tx, &changes).await? }),
         Target::Building(_) => Ok(Changed::default()),
     }
 }
