@@ -77,10 +77,22 @@ impl TestDesk {
 
     /// A desk on these stores, which may lie elsewhere than in its folder.
     pub fn on(folder: TempDir, stores: DeskStores) -> Self {
+        Self::set_up(folder, stores, &[])
+    }
+
+    /// A desk with nothing in it that serves its services to other processes that know the secret.
+    pub fn sharing(secret: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let stores = DeskStores::of(&folder.path().join("data"));
+        Self::set_up(folder, stores, &[("TRAMLINE_INTERNAL_SECRET", secret)])
+    }
+
+    fn set_up(folder: TempDir, stores: DeskStores, settings: &[(&str, &str)]) -> Self {
         let log = std::fs::File::options().create(true).append(true).open(folder.path().join("log"));
         let mut process = program()
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .envs(stores.settings().iter().cloned())
+            .envs(settings.iter().copied())
             .current_dir(folder.path())
             .stdout(Stdio::piped())
             .stderr(log.expect("the log opens"))

@@ -61,6 +61,48 @@ async fn both_views_built_anew_from_events_and_from_services_show_the_same_to_th
     calm(&desk).await;
 }
 
+/// The services are another process, which is asked over signed calls.
+#[tokio::test]
+async fn a_view_is_built_from_services_of_another_process() {
+    const SECRET: &str = "one secret of all the processes of the desk";
+    let desk = TestDesk::sharing(SECRET);
+    fill(&desk, 20).await;
+    calm(&desk).await;
+    let before = shown(&desk).await;
+    let run = |view: &'static str, secret: &'static str| {
+        let (stores, url) = (desk.stores(), desk.url());
+        tokio::task::spawn_blocking(move || {
+            program()
+                .args([
+                    "rebuild-view",
+                    "--view",
+                    view,
+                    "--from",
+                    "services",
+                    "--customers-url",
+                    &url,
+                    "--orders-url",
+                    &url,
+                ])
+                .envs(stores.settings().iter().cloned())
+                .env("TRAMLINE_INTERNAL_SECRET", secret)
+                .output()
+                .expect("the program starts")
+        })
+    };
+    for view in ["history", "search"] {
+        let stranger = run(view, "a secret that this desk has never heard of").await.expect("it does not panic");
+        assert!(!stranger.status.success(), "{view}: {:?}", printed(&stranger));
+        assert!(printed(&stranger).1.contains("does not trust"), "{:?}", printed(&stranger));
+        assert_eq!(shown(&desk).await, before, "{view}");
+        let output = run(view, SECRET).await.expect("it does not panic");
+        assert!(output.status.success(), "{view}: {:?}", printed(&output));
+        assert_eq!(shown(&desk).await, before, "{view}");
+    }
+    fill(&desk, 4).await;
+    calm(&desk).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rebuild_under_load_ends() {
     let desk = Arc::new(TestDesk::start());

@@ -1,6 +1,6 @@
 //! The socket against the whole desk: what a browser learns, when it goes away and when the desk restarts.
 
-use crate::desk::{DEADLINE, TestDesk};
+use crate::desk::{DEADLINE, TestDesk, printed, tramline_on};
 use futures_util::{SinkExt as _, StreamExt as _};
 use std::collections::HashMap;
 use tokio::net::TcpStream;
@@ -172,4 +172,27 @@ async fn every_socket_hears_of_every_order_under_load() {
             }
         }
     }
+}
+
+/// What a client has heard of may be of another generation of the view: it is told to read again.
+#[tokio::test]
+async fn an_open_socket_is_told_to_read_again_after_a_rebuild() {
+    let desk = TestDesk::start();
+    let customer = desk.customer("Ada", "10.00").await;
+    desk.order(customer, "1.00").await;
+    let (mut socket, _) = Socket::greet(&desk, None).await;
+    let stores = desk.stores();
+    let output = tokio::task::spawn_blocking(move || tramline_on(&stores, ["rebuild-view"]));
+    let output = output.await.expect("it does not panic");
+    assert!(output.status.success(), "{:?}", printed(&output));
+    // Frames of before the rebuild may come first.
+    let (epoch, cursor) = loop {
+        if let ServerFrame::Resync { epoch, cursor, .. } = socket.frame().await {
+            break (epoch, cursor);
+        }
+    };
+    assert_ne!(epoch, socket.epoch, "its places mean something else since");
+    (socket.epoch, socket.cursor) = (epoch, cursor);
+    let id = desk.place(customer, "1.00").await.id;
+    assert_eq!(socket.outcome(&desk, id).await, OrderState::Approved);
 }
