@@ -132,7 +132,8 @@ pub struct SagaStep {
 pub struct SagaMessage {
     /// Names the message.
     pub id: Uuid,
-    /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`.
+    /// `command`, `command-again`, `reply`, `late-reply`, `gave-up` or `operator`; of a saga that nobody leads `event`, `repetition` or
+    /// `departure`.
     pub kind: String,
     /// Where it was sent; `local` for a step in the saga's own database.
     pub channel: String,
