@@ -10,6 +10,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -23,8 +24,11 @@ use uuid::Uuid;
 
 /// Clients per gateway.
 const CLIENTS: u64 = 4;
-/// Between two commands of a client; what a person with a keyboard does not reach.
-const PAUSE_MS: std::ops::Range<u64> = 40..320;
+/// Between two commands of a client in a short run; what a person with a keyboard does not reach.
+const PAUSE_MS: Range<u64> = 40..320;
+/// A run of this length and all longer ones bring about as much: a Redis that was emptied is filled from all that ever happened, and
+/// how long that takes shall tell of the desk, not of the run's length.
+const FULL_PACE: Duration = Duration::from_secs(400);
 /// Between two tries of one command.
 const RETRY: Duration = Duration::from_millis(50);
 /// When a command that may be repeated is still not accepted, something is broken for good.
@@ -54,13 +58,22 @@ struct Shared {
     /// Orders that were accepted, for anybody to change.
     orders: Arc<Mutex<VecDeque<OrderId>>>,
     clock: Stopwatch,
+    pause: Range<u64>,
     stop: Arc<AtomicBool>,
     history: Arc<Mutex<Vec<Operation>>>,
 }
 
+/// Between two commands of a client in a run of this length, in milliseconds.
+fn pause(run: Duration) -> Range<u64> {
+    let slower = run.max(FULL_PACE).as_secs_f64() / FULL_PACE.as_secs_f64();
+    let longer = |ms: u64| (ms as f64 * slower) as u64;
+    longer(PAUSE_MS.start)..longer(PAUSE_MS.end)
+}
+
 impl Load {
-    /// Starts clients at every gateway. Each stays with its own and turns to another when that does not answer.
-    pub fn start(sockets: &[Socket], customers: Vec<Uuid>, clock: Stopwatch, seed: u64) -> Self {
+    /// Starts clients at every gateway for one burst of a run that goes on for `run`. Each stays with its own gateway and turns to
+    /// another when that does not answer.
+    pub fn start(sockets: &[Socket], customers: Vec<Uuid>, clock: Stopwatch, seed: u64, run: Duration) -> Self {
         let (stop, history) = (Arc::<AtomicBool>::default(), Arc::<Mutex<Vec<Operation>>>::default());
         let shared = Shared {
             gateways: sockets.iter().map(|socket| socket.gateway.clone()).collect(),
@@ -68,6 +81,7 @@ impl Load {
             customers: customers.into(),
             orders: Arc::default(),
             clock,
+            pause: pause(run),
             stop: Arc::clone(&stop),
             history: Arc::clone(&history),
         };
@@ -109,7 +123,7 @@ async fn work(shared: Shared, client: u64, mut random: StdRng) -> Result<(), Str
         if lost {
             return Err(format!("{command:?} was asked for over {} s and never answered", GIVE_UP.as_secs()));
         }
-        tokio::time::sleep(Duration::from_millis(random.random_range(PAUSE_MS))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(shared.pause.clone()))).await;
     }
     Ok(())
 }

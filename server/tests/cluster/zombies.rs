@@ -47,7 +47,7 @@ async fn zombies(relay: RelayKind) {
             sockets[1].gateway.customer(customers[customers.len() - 1], LIMIT).await;
         }
         let zombie = owner(&fleet, role).await;
-        let load = Load::start(&sockets, customers.clone(), clock, 1);
+        let load = Load::start(&sockets, customers.clone(), clock, 1, Duration::ZERO);
         tokio::time::sleep(FLOW).await;
         fleet.instance(&zombie).stand_still();
         let watch = Stopwatch::start();

@@ -39,11 +39,12 @@ async fn no_fault_loses_an_accepted_order_or_decides_one_twice() {
     let setting = |name, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let seed = setting("TRAMLINE_CHAOS_SEED", 20_261_124_u64);
     let seconds = setting("TRAMLINE_CHAOS_SECONDS", 45_u64);
+    let length = Duration::from_secs(seconds);
     let Some(fleet) = Fleet::start(RelayKind::Polling).await else { return };
     println!("TRAMLINE_CHAOS_SEED={seed} TRAMLINE_CHAOS_SECONDS={seconds}");
-    let mut run = Run::begin(fleet, seed).await;
+    let mut run = Run::begin(fleet, seed, length).await;
     let mut wrong = Vec::new();
-    while wrong.is_empty() && run.clock.elapsed() < Duration::from_secs(seconds) {
+    while wrong.is_empty() && run.clock.elapsed() < length {
         wrong = run.burst().await;
     }
     run.report.print(run.clock.elapsed());
@@ -68,13 +69,14 @@ struct Run {
     databases: Databases,
     sockets: Vec<Socket>,
     seed: u64,
+    length: Duration,
     clock: Stopwatch,
     history: Vec<Operation>,
     report: Report,
 }
 
 impl Run {
-    async fn begin(mut fleet: Fleet, seed: u64) -> Self {
+    async fn begin(mut fleet: Fleet, seed: u64, length: Duration) -> Self {
         // Half of the processes follow the log from the start.
         for (place, name) in fleet.names().into_iter().enumerate() {
             if place % 2 == 1 {
@@ -88,7 +90,7 @@ impl Run {
         let sockets = fleet.gateways().into_iter().map(Socket::open).collect();
         let databases = Databases::open(&fleet.database).await;
         let (clock, report) = (Stopwatch::start(), Report::default());
-        Self { fleet, databases, sockets, seed, clock, history: Vec::new(), report }
+        Self { fleet, databases, sockets, seed, length, clock, history: Vec::new(), report }
     }
 
     /// Faults under load, then calm and the proof. Returns what is wrong.
@@ -98,7 +100,7 @@ impl Run {
         self.report.bursts += 1;
         let plan = schedule::burst(&mut random, &self.fleet.names());
         println!("  burst {}: {} faults", self.report.bursts, plan.len());
-        let load = Load::start(&self.sockets, self.customers().await, self.clock, random.random());
+        let load = Load::start(&self.sockets, self.customers().await, self.clock, random.random(), self.length);
         faults::carry_out(&mut self.fleet, &plan, self.clock).await;
         self.fleet.until_ready().await;
         let calm = Stopwatch::start();
