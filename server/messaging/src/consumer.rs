@@ -21,7 +21,10 @@ use uuid::Uuid;
 /// Messages per transaction: enough to share the commit, few enough that a failure repeats little.
 const BATCH_MESSAGES: usize = 256;
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
+/// The longest wait of a message that is at fault itself.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// The longest wait while a store or the broker is away: no message is at fault, and all of them wait for it to come back.
+const AWAY_BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// How long a message that is tried again may take to come: a broker that lost it must not hold up the other streams.
 const RETRY_READ_MAX: Duration = Duration::from_secs(1);
 /// How often the broker is told how far the group has come, and the store asked whether it still is where we believe.
@@ -215,7 +218,7 @@ impl<E: Effects> Consumer<E> {
                 }
                 Err(error) => {
                     tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    self.failing.insert(stream, (attempts, now() + BACKOFF_MAX));
+                    self.failing.insert(stream, (attempts, now() + backoff(attempts, AWAY_BACKOFF_MAX)));
                 }
             }
         }
@@ -226,7 +229,8 @@ impl<E: Effects> Consumer<E> {
         match self.handle_or_park(stream, &record, attempt).await {
             Ok(()) => true,
             Err(error) => {
-                let wait = BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(BACKOFF_MAX);
+                let longest = if error.may_pass() { AWAY_BACKOFF_MAX } else { BACKOFF_MAX };
+                let wait = backoff(attempt, longest);
                 tracing::warn!(group = self.group, stream = %stream, seq = record.seq, attempt, error = ?error, "a message failed; waiting");
                 self.failing.insert(stream.clone(), (attempt, now() + wait));
                 self.reload().await;
@@ -251,6 +255,11 @@ impl<E: Effects> Consumer<E> {
     fn waits(&self, record: &Record) -> bool {
         self.parked.contains(&record.key) && (self.wanted)(record)
     }
+}
+
+/// Doubles with each attempt.
+fn backoff(attempt: u32, longest: Duration) -> Duration {
+    BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(longest)
 }
 
 /// The monotonic clock: retries wait in this process's own time, whatever the wall clock does.

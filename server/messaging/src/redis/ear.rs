@@ -21,9 +21,10 @@ const BLOCK_MAX: Duration = Duration::from_secs(1);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// How long lost news may delay a message in a cluster.
 const CLUSTER_LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The wait after a first failure; it doubles up to the second. Whoever asks again at once waits here.
+/// The wait after a first failure; it doubles up to the second. Whoever asks again at once waits here. A try to connect is cheap,
+/// and messages wait for it: Redis that is back shall not be left alone for long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(2);
+const BACKOFF_MAX: Duration = Duration::from_millis(500);
 /// The wait for a relay to fill a hole.
 const HOLE_WAIT: Duration = Duration::from_millis(100);
 /// Between two complaints about holes.

@@ -3,6 +3,7 @@
 mod broker_conformance;
 mod delivery;
 mod log_tailing;
+mod outage;
 mod parking;
 mod redis;
 mod selective;
