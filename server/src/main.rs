@@ -13,6 +13,7 @@ mod parked;
 mod rebuild;
 mod sagas;
 mod serve;
+mod stopwatch;
 mod terminal;
 
 use clap::Parser as _;

@@ -1,6 +1,6 @@
 //! What the server says about its own work: `/metrics` before and after.
 
-use super::stopwatch;
+use crate::stopwatch;
 use anyhow::{Context as _, bail, ensure};
 use std::{
     collections::BTreeMap,

@@ -1,6 +1,7 @@
 //! What the database and the broker below a desk can do at most: sagas without any rules, and appends to a stream.
 
-use super::{raw::Raw, stopwatch};
+use super::raw::Raw;
+use crate::stopwatch;
 use anyhow::Context as _;
 use std::{sync::Arc, time::Duration};
 use tokio::task::JoinSet;

@@ -1,7 +1,8 @@
 //! Places orders: in a closed loop, where each client waits for an outcome before it goes on, or in an open one, where
 //! orders arrive at a fixed rate. Only the open loop shows what waiting customers feel when the server falls behind.
 
-use super::{outcomes::Outcomes, stopwatch};
+use super::outcomes::Outcomes;
+use crate::stopwatch;
 use anyhow::Context as _;
 use std::{
     sync::{

@@ -10,7 +10,6 @@ mod load;
 mod outcomes;
 mod raw;
 mod report;
-mod stopwatch;
 
 use anyhow::{Context as _, ensure};
 use clap::Args;

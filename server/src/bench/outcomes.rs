@@ -1,6 +1,6 @@
 //! The one socket that tells every client what became of its order.
 
-use super::stopwatch;
+use crate::stopwatch;
 use anyhow::{Context as _, bail};
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde::Deserialize;

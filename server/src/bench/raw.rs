@@ -1,6 +1,6 @@
 //! The machine's own measure: small rows, one fsynced commit each, one after the other, through the same library.
 
-use super::stopwatch;
+use crate::stopwatch;
 use anyhow::Context as _;
 use std::{
     path::{Path, PathBuf},

@@ -10,10 +10,11 @@ use crate::{
     cli::StoreFlags,
     compose::{self, Databases},
     config::Stores,
+    stopwatch,
 };
 use anyhow::bail;
 use clap::Args;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tramline_db::{Db, DbError};
 use tramline_messages::{
     channels::{CUSTOMER_COMMANDS, CUSTOMER_EVENTS, NOTIFICATION_COMMANDS, ORDER_EVENTS, ORDER_REPLIES},
@@ -21,7 +22,7 @@ use tramline_messages::{
 };
 use tramline_messaging::{
     Parked,
-    invariants::{Heads, Reading, behind, offsets, outbox},
+    invariants::{Heads, Reading, behind, heads, offsets, outbox},
 };
 use tramline_order_history::{RedisView, SEARCH_GROUP, Search, SqlView, ViewStore, read_offsets, read_view};
 
@@ -41,7 +42,7 @@ const READINGS: [Reading; 7] = [
     Reading { reader: SEARCH, group: SEARCH_GROUP, source: ORDERS, channel: ORDER_EVENTS },
 ];
 /// Between two looks at a desk that is at work.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Violations shown per kind; the first few tell what is wrong, the count how much.
 const SHOWN_MAX: usize = 20;
 
@@ -63,27 +64,43 @@ struct Section {
     wrong: Vec<String>,
 }
 
+/// What a look saw, and when.
+struct Seen {
+    sections: Vec<Section>,
+    /// When the views had been read. What holds, held then: everything else is read after them.
+    views_read: Instant,
+}
+
 /// Checks until nothing is wrong or the wait is over, prints what was seen, and fails when something is.
 pub(crate) async fn run(flags: CheckFlags) -> anyhow::Result<()> {
     let stores = Stores::load(flags.stores)?;
     let databases = open(&stores).await?;
     let view = view(&stores, &databases).await?;
-    let looks = u64::try_from(Duration::from_secs(flags.wait).as_millis() / LOOK_EVERY.as_millis()).unwrap_or(0);
-    let mut sections = look(&databases, &view).await?;
-    for _ in 0..looks {
-        if sections.iter().all(|section| section.wrong.is_empty()) {
-            break;
-        }
-        tokio::time::sleep(LOOK_EVERY).await;
-        sections = look(&databases, &view).await?;
-    }
+    let Seen { sections, views_read } = look_until_calm(&databases, &view, Duration::from_secs(flags.wait)).await?;
     for database in databases.all() {
         database.close().await;
     }
     print(&sections);
+    println!("the views were read {} ms ago", stopwatch::since(views_read).as_millis());
     match sections.iter().map(|section| section.wrong.len()).sum::<usize>() {
         0 => Ok(()),
         wrong => bail!("{wrong} violations; if a server is at work on these databases, check again when it is calm"),
+    }
+}
+
+/// Looks until nothing is wrong or the wait is over. Everything is read only once no message is under way: before that a look could
+/// but fail, and would slow down what it waits for.
+async fn look_until_calm(databases: &Databases, view: &ViewStore, wait: Duration) -> anyhow::Result<Seen> {
+    let start = stopwatch::now();
+    loop {
+        let is_last = stopwatch::since(start) >= wait;
+        if is_last || !is_under_way(databases, view).await? {
+            let seen = look(databases, view).await?;
+            if is_last || seen.sections.iter().all(|section| section.wrong.is_empty()) {
+                return Ok(seen);
+            }
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -101,7 +118,7 @@ async fn view(stores: &Stores, databases: &Databases) -> anyhow::Result<ViewStor
     })
 }
 
-async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Section>> {
+async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Seen> {
     let Databases { customers, orders, notifications, .. } = databases;
     // The views first: what they show, the services must have said before.
     let (view_customers, view_orders) = read_view(view).await?;
@@ -109,12 +126,13 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
         Some(search) => Some(Search::read_contents(search).await?),
         None => None,
     };
+    let views_read = stopwatch::now();
     let (truth, order_faults) = tramline_orders::invariants::read(orders).await?;
     let (accounts, account_faults) = tramline_customers::invariants::replay(customers).await?;
     // Mails after orders: of what an order is by now, they may only know more.
     let (told, mail_faults) = tramline_notifications::invariants::read(notifications).await?;
     let counted = compare::count_orders(&truth);
-    Ok(vec![
+    let sections = vec![
         Section { name: "credit accounts replayed", count: accounts.len(), wrong: account_faults },
         Section { name: "orders and their sagas", count: truth.len(), wrong: order_faults },
         Section {
@@ -137,18 +155,35 @@ async fn look(databases: &Databases, view: &ViewStore) -> anyhow::Result<Vec<Sec
         Section { name: "orders against mails", count: truth.len(), wrong: mails::against_orders(&truth, &told) },
         streams(databases, view).await?,
         parked(databases).await?,
-    ])
+    ];
+    Ok(Seen { sections, views_read })
 }
 
 /// Every message was numbered without a gap and handled by every group.
 async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Section> {
-    let Databases { customers, orders, notifications, .. } = databases;
+    let Databases { customers, orders, .. } = databases;
     let (mut heads, mut wrong) = (Heads::new(), Vec::new());
     for (db, source) in [(customers, CUSTOMERS), (orders, ORDERS)] {
         let (own, faults) = outbox(db, source).await?;
         heads.extend(own);
         wrong.extend(faults);
     }
+    wrong.extend(unhandled(databases, view, &heads).await?);
+    let count = heads.values().map(|head| usize::try_from(*head).unwrap_or(0)).sum();
+    Ok(Section { name: "messages, numbered and handled", count, wrong })
+}
+
+/// Whether a group has yet to handle something.
+async fn is_under_way(databases: &Databases, view: &ViewStore) -> anyhow::Result<bool> {
+    let mut all = heads(&databases.customers, CUSTOMERS).await?;
+    all.extend(heads(&databases.orders, ORDERS).await?);
+    Ok(!unhandled(databases, view, &all).await?.is_empty())
+}
+
+/// The groups that do not stand at the heads.
+async fn unhandled(databases: &Databases, view: &ViewStore, heads: &Heads) -> anyhow::Result<Vec<String>> {
+    let Databases { customers, orders, notifications, .. } = databases;
+    let mut wrong = Vec::new();
     for reading in READINGS {
         let handled = match reading.reader {
             CUSTOMERS => offsets(customers, reading).await?,
@@ -160,10 +195,9 @@ async fn streams(databases: &Databases, view: &ViewStore) -> anyhow::Result<Sect
             NOTIFICATIONS => offsets(notifications, reading).await?,
             _ => read_offsets(view, reading).await?,
         };
-        wrong.extend(behind(reading, &handled, &heads));
+        wrong.extend(behind(reading, &handled, heads));
     }
-    let count = heads.values().map(|head| usize::try_from(*head).unwrap_or(0)).sum();
-    Ok(Section { name: "messages, numbered and handled", count, wrong })
+    Ok(wrong)
 }
 
 /// What waits for a human.

@@ -55,7 +55,7 @@ async fn either_instance_of_each_role_works_and_goes_on_alone_when_the_other_die
         until_shared(&fleet).await;
     }
     place_and_hear(&gateways, &sockets, &customers).await;
-    println!("{}", fleet.check(DEADLINE).unwrap_or_else(|wrong| panic!("{wrong}")));
+    println!("{}", fleet.check(DEADLINE).unwrap_or_else(|wrong| panic!("{wrong}")).report);
     for socket in &sockets {
         assert_eq!(socket.learnt().wrong, Vec::<String>::new());
     }

@@ -65,6 +65,13 @@ pub struct Fleet {
     folder: TempDir,
 }
 
+/// What a check says that found nothing wrong.
+pub struct Checked {
+    pub report: String,
+    /// The views that were right had been read so long before its end.
+    pub views_read_ago: Duration,
+}
+
 impl Fleet {
     /// Starts everything. `None`, said aloud, where a server is not installed, and where the stores are not ours to choose.
     pub async fn start(relay: RelayKind) -> Option<Self> {
@@ -137,7 +144,7 @@ impl Fleet {
     }
 
     /// What the invariants over all stores say, looked at for so long until nothing is wrong.
-    pub fn check(&self, wait: Duration) -> Result<String, String> {
+    pub fn check(&self, wait: Duration) -> Result<Checked, String> {
         let mut command = Command::new(program());
         for name in tramline_testing::SETTINGS {
             command.env_remove(name);
@@ -146,7 +153,16 @@ impl Fleet {
         command.args(["check", "--wait", &wait.as_secs().to_string()]);
         let output = command.output().expect("the program starts");
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-        if output.status.success() { Ok(text) } else { Err(text) }
+        if !output.status.success() {
+            return Err(text);
+        }
+        let ago = text
+            .lines()
+            .find_map(|line| line.strip_prefix("the views were read ")?.strip_suffix(" ms ago")?.parse().ok());
+        Ok(Checked {
+            views_read_ago: Duration::from_millis(ago.expect("it tells when it read the views")),
+            report: text,
+        })
     }
 
     /// Fails when a process has panicked in any of its lives.

@@ -71,7 +71,7 @@ async fn zombies(relay: RelayKind) {
         history.extend(load.stop().await.unwrap_or_else(|wrong| panic!("{wrong}")));
         println!("{zombie} stood still for {STANDSTILL:?} and went on; {} commands so far", history.len());
     }
-    println!("{}", fleet.check(DEADLINE).unwrap_or_else(|wrong| panic!("{wrong}")));
+    println!("{}", fleet.check(DEADLINE).unwrap_or_else(|wrong| panic!("{wrong}")).report);
     let facts = Databases::open(&fleet.database).await.facts().await;
     assert_eq!(judge(&facts, &history), Vec::<String>::new());
     let watch = Stopwatch::start();
