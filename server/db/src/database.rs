@@ -224,6 +224,16 @@ impl Db {
         }
     }
 
+    /// Whether it may lose commits that it has answered while this process goes on: a server that crashes apart from it, and that
+    /// answers before a commit is on the disk ([`Durability::Process`]).
+    #[must_use]
+    pub const fn may_forget(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) | Engine::Memory(_) => false,
+            Engine::Postgres(postgres) => postgres.may_forget(),
+        }
+    }
+
     /// The database's name, for logs and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {

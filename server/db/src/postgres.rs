@@ -35,6 +35,7 @@ pub(crate) struct PostgresDb {
     pool: Pool,
     url: Arc<str>,
     schema: &'static str,
+    durability: Durability,
 }
 
 impl std::fmt::Debug for PostgresDb {
@@ -77,7 +78,7 @@ impl PostgresDb {
         let mut session = pool.get().await?;
         migrate_postgres(&mut session, schema, migrations).await?;
         drop(session);
-        Ok(Self { pool, url: url.into(), schema })
+        Ok(Self { pool, url: url.into(), schema, durability })
     }
 
     pub(crate) async fn write_then<T, E, F, A>(&self, counters: Arc<Counters>, work: F, after: A) -> Result<T, E>
@@ -132,6 +133,10 @@ impl PostgresDb {
 
     pub(crate) async fn tail_lag(&self) -> Result<Option<i64>, DbError> {
         tail::lag(&*self.pool.get().await?, self.schema).await
+    }
+
+    pub(crate) const fn may_forget(&self) -> bool {
+        matches!(self.durability, Durability::Process)
     }
 
     pub(crate) fn close(&self) {

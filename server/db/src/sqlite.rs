@@ -36,7 +36,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub enum Durability {
     /// A power failure: each commit is on the disk before its caller hears of it.
     Full,
-    /// A crash of the process. A power failure may take the newest commits, so only for what can be rebuilt.
+    /// A crash of the process. A power failure, or a crash of the server that the database has, may take the newest commits, so only
+    /// for what can be rebuilt.
     Process,
 }
 

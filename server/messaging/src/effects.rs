@@ -73,7 +73,8 @@ pub trait Effects: Send + Sync + 'static {
         Box::pin(async move { self.park(step, message).await.map(|()| true) })
     }
 
-    /// Whether the store may lose what it was told, as one in memory does: then it is asked now and then where it stands.
+    /// Whether the store may lose what it was told while this process lives, as one in memory does, or a database whose server
+    /// answers before a commit is on disk: then it is asked now and then where it stands.
     fn may_forget(&self) -> bool {
         false
     }
@@ -150,6 +151,19 @@ impl<H: Handler> Effects for Transactional<H> {
         let group = self.group;
         let claimed = self.messaging.db().write::<Vec<(String, String, i64, i64)>, HandlerError, _>(move |tx| {
             Box::pin(async move {
+                let mine = tx.all(
+                    sql("select o.source, o.channel, o.partition_no, o.last_seq from consumer_offset as o, \
+                         rows($1: source text, channel text, partition_no bigint, epoch bigint) as new \
+                         where o.consumer_group = $2 and o.source = new.source and o.channel = new.channel \
+                         and o.partition_no = new.partition_no and o.epoch = new.epoch")
+                    .rows(rows.clone())
+                    .bind(group),
+                );
+                let mine: Vec<_> = mine.await?;
+                // Whoever only asks where it stands writes nothing.
+                if mine.len() == rows.len() {
+                    return Ok(mine);
+                }
                 let claimed = tx.all(
                     sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq, epoch) \
                          select $2, new.source, new.channel, new.partition_no, 0, new.epoch \
@@ -214,6 +228,10 @@ impl<H: Handler> Effects for Transactional<H> {
             })
         });
         Box::pin(parked)
+    }
+
+    fn may_forget(&self) -> bool {
+        self.messaging.db().may_forget()
     }
 
     fn parked_keys(&self) -> BoxFuture<'_, Result<Vec<Uuid>, HandlerError>> {

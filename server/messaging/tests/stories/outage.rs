@@ -1,6 +1,6 @@
 //! The broker or a store was away, and is back: whoever waits for it goes on soon, however long it was away.
 
-use crate::support::{DEPOT, GROUP, PARCELS, open};
+use crate::support::{DEPOT, GROUP, Life, PARCELS, arrivals, arrived, embedded, open, open_with, send};
 use std::{
     sync::{
         Arc,
@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tramline_db::{BoxFuture, UtcMicros};
+use tramline_db::{BoxFuture, DbError, Durability, EngineKind, UtcMicros, sql};
 use tramline_messaging::{
     Appetite, Batch, Broker, BrokerError, Channel, Consumer, Effects, HandlerError, Headers, Move, Ownership, Position,
     Publication, Published, Record, Sharing, StreamId, Subscription, Unhandled,
@@ -177,4 +177,31 @@ async fn a_broker_and_a_store_that_were_away_together_are_used_again_soon() {
     for (broker_from, back) in [(120, 300), (120, 1_700)] {
         picked_up(Some(broker_from), back).await;
     }
+}
+
+/// A server that answers before a commit is on the disk and crashes then: it is as if the newest commits had never been.
+#[tokio::test]
+async fn commits_that_a_crash_of_the_server_has_taken_are_done_again_although_nothing_new_is_sent() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let address = tramline_testing::store_address(folder.path(), "shop");
+    let depot = open(DEPOT, folder.path()).await;
+    let shop = open_with("shop", &address, Durability::Process).await;
+    // A database in this process cannot crash without it.
+    assert_eq!(shop.db().may_forget(), shop.db().engine() == EngineKind::Postgres);
+    if !shop.db().may_forget() {
+        return;
+    }
+    let life = Life::start(embedded(&depot).await, &depot, &shop, Arc::default()).await;
+    send(&depot, 1, 0..5).await;
+    arrived(&shop, 5).await;
+    let taken = shop.db().write::<_, DbError, _>(|tx| {
+        Box::pin(async move {
+            tx.execute(sql("delete from arrival where number >= 2")).await?;
+            tx.execute(sql("update consumer_offset set last_seq = 2 where last_seq > 0")).await
+        })
+    });
+    assert_eq!(taken.await.expect("it is good SQL"), 1);
+    arrived(&shop, 5).await;
+    life.stop().await;
+    assert_eq!(arrivals(&shop, 1).await, [0, 1, 2, 3, 4]);
 }

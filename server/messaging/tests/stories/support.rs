@@ -31,10 +31,14 @@ pub async fn open(name: &'static str, folder: &Path) -> Messaging {
 }
 
 pub async fn open_at(name: &'static str, address: &str) -> Messaging {
+    open_with(name, address, Durability::Full).await
+}
+
+pub async fn open_with(name: &'static str, address: &str, durability: Durability) -> Messaging {
     let address = Address::parse(address).expect("it reads");
     let migrations = [MIGRATIONS, &[ARRIVALS]].concat();
     let (clock, ids) = (Arc::new(SystemClock), Arc::new(SystemIds));
-    let db = Db::open(name, &address, Durability::Full, &migrations, clock, ids).await.expect("it opens");
+    let db = Db::open(name, &address, durability, &migrations, clock, ids).await.expect("it opens");
     Messaging::open(db).await.expect("it has an outbox")
 }
 
