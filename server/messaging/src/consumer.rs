@@ -43,13 +43,22 @@ pub struct Consumer<E> {
     positions: HashMap<StreamId, i64>,
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
-    failing: HashMap<StreamId, (u32, Instant)>,
+    failing: HashMap<StreamId, (Tries, Instant)>,
     rest: Duration,
     /// Which messages are a concern of the group's.
     wanted: fn(&Record) -> bool,
     /// How far streams were read in which nothing came that is wanted. The offset follows with the next message that is, or with
     /// the next report.
     ahead: HashMap<StreamId, i64>,
+}
+
+/// How often a message was tried in vain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tries {
+    /// By its own fault: what it is parked for in the end.
+    failed: u32,
+    /// Since then, because a store or the broker was away.
+    away: u32,
 }
 
 enum Turn {
@@ -188,7 +197,7 @@ impl<E: Effects> Consumer<E> {
         }
         for (stream, records) in batches {
             for record in records {
-                if !self.take_one(&stream, record, 1).await {
+                if !self.take_one(&stream, record, Tries::default()).await {
                     break;
                 }
             }
@@ -200,7 +209,7 @@ impl<E: Effects> Consumer<E> {
         let present = now();
         let due: Vec<_> =
             self.failing.iter().filter(|(_, (_, at))| *at <= present).map(|(id, (n, _))| (id.clone(), *n)).collect();
-        for (stream, attempts) in due {
+        for (stream, tries) in due {
             let position = [(stream.clone(), self.positions.get(&stream).copied().unwrap_or(0))];
             let next = tokio::time::timeout(RETRY_READ_MAX, self.subscription.next(&position, 1)).await;
             let Ok(next) = next else {
@@ -211,28 +220,27 @@ impl<E: Effects> Consumer<E> {
             match next {
                 Ok(batches) => {
                     if let Some(record) = batches.into_iter().flat_map(|(_, records)| records).next()
-                        && self.take_one(&stream, record, attempts + 1).await
+                        && self.take_one(&stream, record, tries).await
                     {
                         self.failing.remove(&stream);
                     }
                 }
                 Err(error) => {
                     tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    self.failing.insert(stream, (attempts, now() + backoff(attempts, AWAY_BACKOFF_MAX)));
+                    self.failing.insert(stream, tries.after_outage());
                 }
             }
         }
     }
 
-    /// Handles or parks one message. `false` means that the stream must wait.
-    async fn take_one(&mut self, stream: &StreamId, record: Arc<Record>, attempt: u32) -> bool {
-        match self.handle_or_park(stream, &record, attempt).await {
+    /// Handles or parks one message that was tried so often before. `false` means that the stream must wait.
+    async fn take_one(&mut self, stream: &StreamId, record: Arc<Record>, tries: Tries) -> bool {
+        match self.handle_or_park(stream, &record, tries.failed + 1).await {
             Ok(()) => true,
             Err(error) => {
-                let longest = if error.may_pass() { AWAY_BACKOFF_MAX } else { BACKOFF_MAX };
-                let wait = backoff(attempt, longest);
-                tracing::warn!(group = self.group, stream = %stream, seq = record.seq, attempt, error = ?error, "a message failed; waiting");
-                self.failing.insert(stream.clone(), (attempt, now() + wait));
+                let failing = if error.may_pass() { tries.after_outage() } else { tries.after_failure() };
+                tracing::warn!(group = self.group, stream = %stream, seq = record.seq, tries = ?failing.0, error = ?error, "a message failed; waiting");
+                self.failing.insert(stream.clone(), failing);
                 self.reload().await;
                 false
             }
@@ -257,9 +265,23 @@ impl<E: Effects> Consumer<E> {
     }
 }
 
-/// Doubles with each attempt.
-fn backoff(attempt: u32, longest: Duration) -> Duration {
-    BACKOFF_FIRST.saturating_mul(1 << attempt.min(16)).min(longest)
+impl Tries {
+    /// The message failed: how often it has by now, and when to try it again.
+    fn after_failure(self) -> (Self, Instant) {
+        let failed = self.failed.saturating_add(1);
+        (Self { failed, away: 0 }, now() + backoff(failed, BACKOFF_MAX))
+    }
+
+    /// Likewise, after something was away that it needs.
+    fn after_outage(self) -> (Self, Instant) {
+        let away = self.away.saturating_add(1);
+        (Self { away, ..self }, now() + backoff(away, AWAY_BACKOFF_MAX))
+    }
+}
+
+/// Doubles with each try.
+fn backoff(tries: u32, longest: Duration) -> Duration {
+    BACKOFF_FIRST.saturating_mul(1 << tries.min(16)).min(longest)
 }
 
 /// The monotonic clock: retries wait in this process's own time, whatever the wall clock does.

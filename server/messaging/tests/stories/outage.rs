@@ -29,6 +29,8 @@ struct World {
     store_away: Arc<AtomicBool>,
     offset: Arc<AtomicI64>,
     claims: Arc<AtomicI64>,
+    /// How many batches and messages are still refused for a reason that passes.
+    conflicts: Arc<AtomicI64>,
 }
 
 impl World {
@@ -118,6 +120,9 @@ impl Effects for World {
     fn apply<'a>(&'a self, moves: &'a [Move], _: &'a [Arc<Record>]) -> BoxFuture<'a, Result<(), HandlerError>> {
         Box::pin(async move {
             self.store()?;
+            if self.conflicts.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return Err(HandlerError::Transient("planted".to_owned()));
+            }
             moves.iter().for_each(|step| self.offset.store(step.to, Ordering::SeqCst));
             Ok(())
         })
@@ -135,9 +140,10 @@ impl Effects for World {
 }
 
 /// The store is away first, so that parcels fail; the broker joins it at `broker_from`; both are back at `back`.
-async fn picked_up(broker_from: Option<u64>, back: u64) {
+async fn picked_up(broker_from: Option<u64>, back: u64, conflicts: i64) {
     let (folder, world, stop) =
         (tempfile::tempdir().expect("a temporary folder"), World::default(), CancellationToken::new());
+    world.conflicts.store(conflicts, Ordering::SeqCst);
     let database = open("shop", folder.path()).await;
     let joined = Ownership::join(database.db(), GROUP, &Sharing::Alone, Appetite::FairShare, stop.clone()).await;
     let (ownership, keeping) = joined.expect("the leases read");
@@ -168,15 +174,21 @@ async fn picked_up(broker_from: Option<u64>, back: u64) {
 #[tokio::test]
 async fn a_store_that_comes_back_is_used_again_soon() {
     for back in [150, 3_400] {
-        picked_up(None, back).await;
+        picked_up(None, back, 0).await;
     }
 }
 
 #[tokio::test]
 async fn a_broker_and_a_store_that_were_away_together_are_used_again_soon() {
     for (broker_from, back) in [(120, 300), (120, 1_700)] {
-        picked_up(Some(broker_from), back).await;
+        picked_up(Some(broker_from), back, 0).await;
     }
+}
+
+/// Tries in vain during the outage are more than a message has before it is parked; this store can park nothing.
+#[tokio::test]
+async fn an_outage_costs_a_message_none_of_its_own_tries() {
+    picked_up(None, 4_500, 2).await;
 }
 
 /// A server that answers before a commit is on the disk and crashes then: it is as if the newest commits had never been.
