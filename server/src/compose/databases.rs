@@ -98,8 +98,10 @@ pub(crate) async fn orders_as_they_are(stores: &Stores) -> anyhow::Result<Db> {
 }
 
 async fn history(stores: &Stores) -> anyhow::Result<Db> {
-    // The view can be rebuilt, so it need not wait for the disk.
-    open(HISTORY, &stores.history, Durability::Process, tramline_order_history::migrations()).await
+    // A view in tables can be rebuilt, so it need not wait for the disk. Beside a view in Redis the tables hold what must outlive it:
+    // parked messages, past which the offsets in Redis have moved.
+    let durability = if stores.redis.is_some() { Durability::Full } else { Durability::Process };
+    open(HISTORY, &stores.history, durability, tramline_order_history::migrations()).await
 }
 
 /// The database of the search view. It can be rebuilt too.
