@@ -7,7 +7,8 @@ mod park;
 mod standing;
 
 use crate::{
-    Batch, Broker, Channel, Effects, Epochs, HandlerError, Ownership, Position, Record, StreamId, Subscription,
+    Batch, Broker, BrokerError, Channel, Effects, Epochs, HandlerError, Ownership, Position, Record, StreamId,
+    Subscription,
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -44,6 +45,8 @@ pub struct Consumer<E> {
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (Tries, Instant)>,
+    /// How often in a row nothing could be read.
+    unread: u32,
     rest: Duration,
     /// Which messages are a concern of the group's.
     wanted: fn(&Record) -> bool,
@@ -67,7 +70,7 @@ enum Turn {
     Report,
     Retry,
     News(Vec<Batch>),
-    Broken,
+    Broken(BrokerError),
 }
 
 impl<E: Effects> Consumer<E> {
@@ -93,6 +96,7 @@ impl<E: Effects> Consumer<E> {
             positions: HashMap::new(),
             parked: HashSet::new(),
             failing: HashMap::new(),
+            unread: 0,
             rest: Duration::ZERO,
             wanted: |_| true,
             ahead: HashMap::new(),
@@ -128,6 +132,7 @@ impl<E: Effects> Consumer<E> {
                 Turn::Report => self.report().await,
                 Turn::Retry => self.retry().await,
                 Turn::News(batches) => {
+                    self.unread = 0;
                     let full = batches.iter().map(|(_, records)| records.len()).sum::<usize>() >= BATCH_MESSAGES;
                     self.take(batches).await;
                     if !full && !self.rest.is_zero() {
@@ -135,7 +140,13 @@ impl<E: Effects> Consumer<E> {
                         shutdown.run_until_cancelled(tokio::time::sleep(self.rest)).await;
                     }
                 }
-                Turn::Broken => tokio::time::sleep(BACKOFF_FIRST).await,
+                Turn::Broken(error) => {
+                    self.unread = self.unread.saturating_add(1);
+                    if is_told(self.unread) {
+                        tracing::error!(group = self.group, tries = self.unread, error = ?error, "messages could not be read; trying again");
+                    }
+                    tokio::time::sleep(BACKOFF_FIRST).await;
+                }
             }
         }
     }
@@ -163,10 +174,7 @@ impl<E: Effects> Consumer<E> {
             () = until(retry_at) => Turn::Retry,
             news = news => match news {
                 Ok(batches) => Turn::News(batches),
-                Err(error) => {
-                    tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    Turn::Broken
-                }
+                Err(error) => Turn::Broken(error),
             },
         }
     }
@@ -226,8 +234,11 @@ impl<E: Effects> Consumer<E> {
                     }
                 }
                 Err(error) => {
-                    tracing::error!(group = self.group, error = ?error, "messages could not be read; trying again");
-                    self.failing.insert(stream, tries.after_outage());
+                    let failing = tries.after_outage();
+                    if is_told(failing.0.away) {
+                        tracing::error!(group = self.group, tries = ?failing.0, error = ?error, "messages could not be read; trying again");
+                    }
+                    self.failing.insert(stream, failing);
                 }
             }
         }
@@ -239,7 +250,9 @@ impl<E: Effects> Consumer<E> {
             Ok(()) => true,
             Err(error) => {
                 let failing = if error.may_pass() { tries.after_outage() } else { tries.after_failure() };
-                tracing::warn!(group = self.group, stream = %stream, seq = record.seq, tries = ?failing.0, error = ?error, "a message failed; waiting");
+                if failing.0.away == 0 || is_told(failing.0.away) {
+                    tracing::warn!(group = self.group, stream = %stream, seq = record.seq, tries = ?failing.0, error = ?error, "a message failed; waiting");
+                }
                 self.failing.insert(stream.clone(), failing);
                 self.reload().await;
                 false
@@ -277,6 +290,11 @@ impl Tries {
         let away = self.away.saturating_add(1);
         (Self { away, ..self }, now() + backoff(away, AWAY_BACKOFF_MAX))
     }
+}
+
+/// Which tries of an outage are worth a line in the log: ever fewer, so that a long one does not fill the disk.
+const fn is_told(tries: u32) -> bool {
+    tries.is_power_of_two()
 }
 
 /// Doubles with each try.
