@@ -24,11 +24,12 @@ const SESSIONS_MAX: usize = 16;
 const SESSION_WAIT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Limits of each session, in milliseconds. A transaction whose process stands still is undone after three seconds. Statements
-/// find few rows by their keys, so joins go from row to row: how many values a list has, the planner can only guess, and
-/// a guess that is wrong would read a table from end to end.
+/// find few rows by their keys, so joins go from row to row by an index: how many values a list has, the planner can only guess,
+/// and what it thinks of a table is of the last time that it was analysed, which may be never. A guess that is wrong would read
+/// a table from end to end.
 const SESSION_OPTIONS: &str = "-c statement_timeout=30000 -c lock_timeout=10000 \
-    -c idle_in_transaction_session_timeout=3000 -c enable_mergejoin=off -c enable_hashjoin=off \
-    -c max_parallel_workers_per_gather=0 -c jit=off";
+    -c idle_in_transaction_session_timeout=3000 -c enable_mergejoin=off -c enable_hashjoin=off -c enable_seqscan=off \
+    -c enable_material=off -c max_parallel_workers_per_gather=0 -c jit=off";
 
 #[derive(Clone)]
 pub(crate) struct PostgresDb {

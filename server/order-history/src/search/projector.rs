@@ -6,7 +6,7 @@ use super::{SEARCH_GROUP, words::indexed};
 use crate::{
     heal::{self, Aggregate, Jump},
     projection::{Changes, project},
-    store::{Target, generation_and_versions},
+    store::{Target, Versions, generation_and_versions, versions},
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -54,7 +54,7 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, changes: Changes) -> Resu
     let customers = changes.customers.keys().map(|id| (CUSTOMER, id.0));
     let orders = changes.orders.keys().map(|id| (ORDER, id.0));
     let wanted: Vec<(&str, Uuid)> = customers.chain(orders).collect();
-    let (generation, known) = generation_and_versions(tx, target, KNOWN, KNOWN_LOCKED, wanted).await?;
+    let (generation, known) = generation_and_versions(tx, target, VERSIONS, wanted).await?;
     let is_news =
         |kind: &str, id: Uuid, version: i64| known.get(&(kind.to_owned(), id)).is_none_or(|known| *known < version);
     let customers: Vec<_> =
@@ -91,8 +91,8 @@ async fn take_turns(tx: &mut Tx, generation: i64, customers: BTreeSet<Uuid>) -> 
     }
     let taken = tx.execute(
         sql("insert into search_turn (customer_id) select new.id from rows($1: id uuid) as new \
-             where not exists (select 1 from search_document as c \
-             where c.kind = 'customer' and c.id = new.id and c.generation = $2) order by new.id \
+             where (select c.version from search_document as c \
+             where c.kind = 'customer' and c.id = new.id and c.generation + 0 = $2) is null order by new.id \
              on conflict (customer_id) do update set customer_id = excluded.customer_id")
         .column(customers)
         .bind(generation),
@@ -100,15 +100,10 @@ async fn take_turns(tx: &mut Tx, generation: i64, customers: BTreeSet<Uuid>) -> 
     taken.await.map(drop)
 }
 
-const KNOWN: &str = "select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from view_generation as g \
-     left join (select d.generation, d.kind, d.id, d.version from rows($1: kind text, id uuid) as wanted \
-     join search_document as d on d.kind = wanted.kind and d.id = wanted.id) as k \
-     on k.generation = case when $2 = 0 then g.current else $2 end where g.id = 1";
-const KNOWN_LOCKED: &str = "with g as (select current, building from view_generation where id = 1 for share) \
-     select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from g \
-     left join (select d.generation, d.kind, d.id, d.version from rows($1: kind text, id uuid) as wanted \
-     join search_document as d on d.kind = wanted.kind and d.id = wanted.id) as k \
-     on k.generation = case when $2 = 0 then g.current else $2 end";
+const VERSIONS: Versions = versions!(
+    "(select d.version from search_document as d \
+     where d.kind = wanted.kind and d.id = wanted.id and d.generation + 0 = g.written)"
+);
 
 fn customer(id: Uuid, version: i64, after: &CustomerSnapshot) -> (Uuid, Vec<Value>) {
     let (nothing, none): (Option<i64>, Option<String>) = (None, None);
@@ -138,7 +133,7 @@ fn order(id: Uuid, version: i64, after: &OrderSnapshot) -> (Uuid, Vec<Value>) {
     )
 }
 
-/// Writes documents of a kind. An order takes the name from its customer, if that is there.
+/// Writes documents of a kind. An order takes the name from its customer, if that is there; by subqueries, like [`versions!`].
 async fn put(tx: &mut Tx, generation: i64, kind: &str, rows: Vec<(Uuid, Vec<Value>)>) -> Result<(), DbError> {
     if rows.is_empty() {
         return Ok(());
@@ -147,12 +142,13 @@ async fn put(tx: &mut Tx, generation: i64, kind: &str, rows: Vec<(Uuid, Vec<Valu
         sql(
             "insert into search_document (generation, kind, id, customer_id, name, total, state, version, created_at, \
              own_words, name_words) \
-             select $2, $3, new.id, new.customer_id, coalesce(new.name, c.name), new.total, new.state, new.version, \
-             new.created_at, new.own_words, coalesce(c.name_words, new.name_words) \
+             select $2, $3, new.id, new.customer_id, coalesce(new.name, (select c.name from search_document as c \
+             where c.kind = 'customer' and c.id = new.customer_id and c.generation + 0 = $2)), \
+             new.total, new.state, new.version, new.created_at, new.own_words, \
+             case when $3 = 'customer' then new.name_words else coalesce((select c.name_words from search_document as c \
+             where c.kind = 'customer' and c.id = new.customer_id and c.generation + 0 = $2), '') end \
              from rows($1: id uuid, customer_id uuid, name text, total bigint, state text, version bigint, \
-             created_at bigint, own_words text, name_words text) as new \
-             left join search_document as c on c.kind = 'customer' and c.id = new.customer_id and c.generation = $2 \
-             and $3 = 'order' where true \
+             created_at bigint, own_words text, name_words text) as new where true \
              on conflict (kind, id, generation) do update set name = excluded.name, total = excluded.total, \
              state = excluded.state, version = excluded.version, own_words = excluded.own_words, \
              name_words = excluded.name_words \
@@ -166,7 +162,7 @@ async fn put(tx: &mut Tx, generation: i64, kind: &str, rows: Vec<(Uuid, Vec<Valu
     Ok(())
 }
 
-/// Gives the orders that were heard of before their customers the names.
+/// Gives the orders that were heard of before their customers the names. A customer has one.
 async fn name_orders(tx: &mut Tx, generation: i64, new: HashMap<Uuid, &CustomerSnapshot>) -> Result<(), DbError> {
     if new.is_empty() {
         return Ok(());
@@ -175,8 +171,8 @@ async fn name_orders(tx: &mut Tx, generation: i64, new: HashMap<Uuid, &CustomerS
     tx.execute(
         sql("update search_document set name = new.name, name_words = new.words \
              from rows($1: id uuid, name text, words text) as new \
-             where search_document.customer_id = new.id and search_document.generation = $2 \
-             and search_document.kind = 'order' and search_document.name is null")
+             where search_document.customer_id = new.id and search_document.generation + 0 = $2 \
+             and search_document.name is null")
         .rows(rows)
         .bind(generation),
     )

@@ -49,30 +49,55 @@ pub(crate) enum Target {
 }
 
 /// The version of each document that is known, by kind and id.
-pub(crate) type Versions = HashMap<(String, Uuid), i64>;
+pub(crate) type Known = HashMap<(String, Uuid), i64>;
+
+/// The texts of [`generation_and_versions`]; [`versions!`] makes them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Versions {
+    pub(crate) sqlite: &'static str,
+    pub(crate) postgres: &'static str,
+}
+
+/// The generation, with the version of each wanted document. `$version` tells the one of `wanted.kind` and `wanted.id` in generation
+/// `g.written`, or null.
+///
+/// PostgreSQL may think of a table that it is as small as it was when it was last analysed, and then read a whole generation for
+/// every document. Hence a subquery for each and no join, and `generation + 0`, which no index begins with.
+macro_rules! versions {
+    ($version:literal) => {
+        $crate::store::Versions { sqlite: versions!("", $version), postgres: versions!("for share", $version) }
+    };
+    ($lock:literal, $version:literal) => {
+        concat!(
+            "with g as (select current, coalesce(building, 0) as building, \
+             case when $2 = 0 then current else $2 end as written from view_generation where id = 1 ",
+            $lock,
+            ") select g.current, g.building, wanted.kind, wanted.id, ",
+            $version,
+            " as version from g left join rows($1: kind text, id uuid) as wanted on true"
+        )
+    };
+}
+pub(crate) use versions;
 
 /// Tells which generation to write, and what it knows of the wanted documents, in one statement. The generation stays what it
 /// is until the transaction ends: SQLite has one writer, and PostgreSQL is given a text that locks the row.
-///
-/// `plain` and `locked` take the wanted kinds and ids, and the generation or 0 for the current one; they answer the current
-/// and the building one (0 for none) with kind, id and version of each document, or nulls.
 ///
 /// # Errors
 /// [`HandlerError::Moved`] when the generation is not built any more.
 pub(crate) async fn generation_and_versions(
     tx: &mut Tx,
     target: Target,
-    plain: &'static str,
-    locked: &'static str,
+    versions: Versions,
     wanted: Vec<(&str, Uuid)>,
-) -> Result<(i64, Versions), HandlerError> {
+) -> Result<(i64, Known), HandlerError> {
     let text = match tx.engine() {
-        EngineKind::Sqlite => plain,
-        EngineKind::Postgres => locked,
+        EngineKind::Sqlite => versions.sqlite,
+        EngineKind::Postgres => versions.postgres,
     };
     let number = if let Target::Building(number) = target { number } else { 0 };
     let wanted = wanted.into_iter().map(|(kind, id)| values![kind, id]);
-    let rows: Vec<Known> = tx.all(sql(text).rows(wanted).bind(number)).await?;
+    let rows: Vec<Wanted> = tx.all(sql(text).rows(wanted).bind(number)).await?;
     let Some((current, building)) = rows.first().map(|row| (row.current, row.building)) else {
         return Err(DbError::corrupt("the generations of a view", "there is none").into());
     };
@@ -86,7 +111,7 @@ pub(crate) async fn generation_and_versions(
 }
 
 tramline_db::record! {
-    struct Known {
+    struct Wanted {
         current: i64,
         building: i64,
         kind: Option<String>,

@@ -8,7 +8,7 @@ pub(crate) mod sql;
 
 pub use contents::{ViewCustomer, ViewOrder, read_offsets, read_view};
 pub use generations::Swap;
-pub(crate) use generations::{GENERATIONS, Generations, Target, generation_and_versions};
+pub(crate) use generations::{GENERATIONS, Generations, Target, Versions, generation_and_versions, versions};
 pub use redis::RedisView;
 pub use sql::SqlView;
 

@@ -8,6 +8,7 @@ mod heal;
 mod lists;
 mod mending;
 mod offsets;
+mod reads;
 mod rebuild;
 mod redis;
 mod search;

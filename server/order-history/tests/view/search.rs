@@ -19,8 +19,8 @@ use tramline_messaging::{Effects as _, HandlerError, Messaging, Record, Transact
 use tramline_order_history::{Healer, SEARCH_GROUP, Search, SearchProjector, search_migrations, search_routes};
 use tramline_testing::{POSTGRES, database_on};
 
-struct Desk {
-    search: Search,
+pub struct Desk {
+    pub search: Search,
     effects: Transactional<SearchProjector>,
     client: ServiceClient,
     offset: AtomicI64,
@@ -50,17 +50,21 @@ impl Desk {
     /// Both engines, or the one that can be had; then that is said aloud.
     async fn all() -> Vec<Self> {
         let mut desks = vec![Self::on_sqlite().await];
-        match std::env::var(POSTGRES) {
-            Ok(server) => {
-                let folder = tempfile::tempdir().expect("a temporary folder");
-                desks.push(Self::open(&database_on(&server, None), folder).await);
-            }
-            Err(_) => eprintln!("SKIPPED: {POSTGRES} names no server"),
-        }
+        desks.extend(Self::on_postgres().await);
         desks
     }
 
-    async fn tell(&self, batch: &[Arc<Record>]) {
+    /// `None` where there is no server; then that was said aloud.
+    pub async fn on_postgres() -> Option<Self> {
+        let Ok(server) = std::env::var(POSTGRES) else {
+            eprintln!("SKIPPED: {POSTGRES} names no server");
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Some(Self::open(&database_on(&server, None), folder).await)
+    }
+
+    pub async fn tell(&self, batch: &[Arc<Record>]) {
         let from = self.offset.fetch_add(1, Ordering::SeqCst);
         self.effects.apply(&[step(0, from, from + 1, 1)], batch).await.expect("it is applied");
     }

@@ -1,4 +1,7 @@
 //! Reads the current generation in the tables of the view. Every list is bounded and newest first.
+//!
+//! What is found by its id is compared with `generation + 0`: PostgreSQL, which may think of a table that it is as small as it was
+//! once, would else choose an index that begins with the generation and read all of it.
 
 use crate::{cursor::Place, store::OrderFilter};
 use tramline_contract::OrderState;
@@ -9,7 +12,7 @@ pub(super) fn customers_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
     sql("select c.customer_id, c.name, c.credit_limit, c.reserved, c.paid, c.version, c.created_at, \
          coalesce(n.order_count, 0) as order_count \
          from customer_view as c left join customer_order_count as n on n.customer_id = c.customer_id and n.generation = c.generation \
-         where c.generation = (select current from view_generation where id = 1) \
+         where c.generation + 0 = (select current from view_generation where id = 1) \
          and c.customer_id in (select wanted.id from rows($1: id uuid) as wanted)")
     .column(ids)
 }
@@ -18,7 +21,7 @@ pub(super) fn orders_by_ids(ids: impl Iterator<Item = Uuid>) -> Statement {
     sql("select o.order_id, o.customer_id, c.name as customer_name, o.total, o.state, o.rejection_reason, o.last_refusal, \
          o.coordination, o.saga_id, o.version, o.created_at, o.updated_at \
          from order_view as o left join customer_view as c on c.customer_id = o.customer_id and c.generation = o.generation \
-         where o.generation = (select current from view_generation where id = 1) \
+         where o.generation + 0 = (select current from view_generation where id = 1) \
          and o.order_id in (select wanted.id from rows($1: id uuid) as wanted)")
     .column(ids)
 }

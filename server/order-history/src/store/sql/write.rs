@@ -5,8 +5,9 @@ use crate::{
     heal::{self, Aggregate, Jump},
     projection::Changes,
     store::{
-        Target, generation_and_versions,
+        Target, Versions, generation_and_versions,
         rows::{CustomerRow, OrderRow},
+        versions,
     },
 };
 use std::collections::BTreeMap;
@@ -28,7 +29,7 @@ pub(crate) struct Changed {
 pub(crate) async fn apply(tx: &mut Tx, target: Target, mut changes: Changes) -> Result<Changed, HandlerError> {
     let orders = changes.orders.keys().map(|id| (ORDER, id.0));
     let wanted = orders.chain(changes.customers.keys().map(|id| (CUSTOMER, id.0))).collect();
-    let (generation, known) = generation_and_versions(tx, target, KNOWN, KNOWN_LOCKED, wanted).await?;
+    let (generation, known) = generation_and_versions(tx, target, VERSIONS, wanted).await?;
     let known = |kind: &str, id: Uuid| known.get(&(kind.to_owned(), id)).copied();
     let jumps = match target {
         Target::Current => changes.jumps(|aggregate| match aggregate {
@@ -59,28 +60,11 @@ pub(crate) async fn apply(tx: &mut Tx, target: Target, mut changes: Changes) -> 
 const ORDER: &str = "order";
 const CUSTOMER: &str = "customer";
 
-/// The versions that the view has of every aggregate in the batch. `cross join` keeps SQLite to the order of the tables: the few
-/// that are wanted first.
-macro_rules! known {
-    ($generations:literal, $from:literal) => {
-        concat!(
-            $generations,
-            "select g.current, coalesce(g.building, 0) as building, k.kind, k.id, k.version from ",
-            $from,
-            " left join (select o.generation, 'order' as kind, o.order_id as id, o.version \
-             from rows($1: kind text, id uuid) as wanted cross join order_view as o \
-             where o.order_id = wanted.id and wanted.kind = 'order' \
-             union all \
-             select c.generation, 'customer' as kind, c.customer_id as id, c.version \
-             from rows($1: kind text, id uuid) as wanted cross join customer_view as c \
-             where c.customer_id = wanted.id and wanted.kind = 'customer') as k \
-             on k.generation = case when $2 = 0 then g.current else $2 end"
-        )
-    };
-}
-const KNOWN: &str = known!("", "(select current, building from view_generation where id = 1) as g");
-const KNOWN_LOCKED: &str =
-    known!("with g as (select current, building from view_generation where id = 1 for share) ", "g");
+const VERSIONS: Versions = versions!(
+    "case wanted.kind \
+     when 'order' then (select o.version from order_view as o where o.order_id = wanted.id and o.generation + 0 = g.written) \
+     else (select c.version from customer_view as c where c.customer_id = wanted.id and c.generation + 0 = g.written) end"
+);
 
 async fn put_orders(tx: &mut Tx, generation: i64, changes: &Changes) -> Result<(), DbError> {
     if changes.orders.is_empty() {
