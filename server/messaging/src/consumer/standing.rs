@@ -48,8 +48,12 @@ impl<E: Effects> Consumer<E> {
             tracing::warn!(group = self.group, error = ?error, "the offsets could not be looked at");
         }
         let positions: Vec<Position> = self.positions.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
-        if let Err(error) = self.broker.committed(self.group, &positions).await {
-            tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
+        match self.broker.committed(self.group, &positions).await {
+            // An outage is over, though no message may have come since.
+            Ok(()) => self.unread = 0,
+            Err(error) => {
+                tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
+            }
         }
     }
 
