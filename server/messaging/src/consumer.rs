@@ -9,6 +9,7 @@ mod standing;
 use crate::{
     Batch, Broker, BrokerError, Channel, Effects, Epochs, HandlerError, Ownership, Position, Record, StreamId,
     Subscription,
+    outage::{Outage, is_told},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -45,8 +46,8 @@ pub struct Consumer<E> {
     parked: HashSet<Uuid>,
     /// Streams whose next message failed: how often, and when to try again.
     failing: HashMap<StreamId, (Tries, Instant)>,
-    /// How often in a row nothing could be read.
-    unread: u32,
+    /// While nothing can be read.
+    unread: Outage,
     rest: Duration,
     /// Which messages are a concern of the group's.
     wanted: fn(&Record) -> bool,
@@ -96,7 +97,7 @@ impl<E: Effects> Consumer<E> {
             positions: HashMap::new(),
             parked: HashSet::new(),
             failing: HashMap::new(),
-            unread: 0,
+            unread: Outage::default(),
             rest: Duration::ZERO,
             wanted: |_| true,
             ahead: HashMap::new(),
@@ -132,7 +133,7 @@ impl<E: Effects> Consumer<E> {
                 Turn::Report => self.report().await,
                 Turn::Retry => self.retry().await,
                 Turn::News(batches) => {
-                    self.unread = 0;
+                    self.unread.ends();
                     let full = batches.iter().map(|(_, records)| records.len()).sum::<usize>() >= BATCH_MESSAGES;
                     self.take(batches).await;
                     if !full && !self.rest.is_zero() {
@@ -141,9 +142,8 @@ impl<E: Effects> Consumer<E> {
                     }
                 }
                 Turn::Broken(error) => {
-                    self.unread = self.unread.saturating_add(1);
-                    if is_told(self.unread) {
-                        tracing::error!(group = self.group, tries = self.unread, error = ?error, "messages could not be read; trying again");
+                    if let Some(tries) = self.unread.goes_on() {
+                        tracing::error!(group = self.group, tries, error = ?error, "messages could not be read; trying again");
                     }
                     tokio::time::sleep(BACKOFF_FIRST).await;
                 }
@@ -290,11 +290,6 @@ impl Tries {
         let away = self.away.saturating_add(1);
         (Self { away, ..self }, now() + backoff(away, AWAY_BACKOFF_MAX))
     }
-}
-
-/// Which tries of an outage are worth a line in the log: ever fewer, so that a long one does not fill the disk.
-const fn is_told(tries: u32) -> bool {
-    tries.is_power_of_two()
 }
 
 /// Doubles with each try.

@@ -16,6 +16,7 @@ mod handler;
 pub mod invariants;
 mod lease;
 mod message;
+mod outage;
 mod outbox;
 mod ownership;
 mod parking;

@@ -7,6 +7,7 @@
 use crate::{
     PARTITIONS,
     lease::{Plan, Seen, plan},
+    outage::Outage,
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -151,6 +152,7 @@ impl Keeper {
     async fn keep(&self, sender: &watch::Sender<Owned>, stop: &CancellationToken) {
         let mut tick = tokio::time::interval(ROUND);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut outage = Outage::default();
         loop {
             tokio::select! {
                 biased;
@@ -160,6 +162,7 @@ impl Keeper {
             let began = now();
             match tokio::time::timeout(LEASE, self.round()).await {
                 Ok(Ok(epochs)) => {
+                    outage.ends();
                     let known = sender.borrow().epochs.len();
                     if known != epochs.len() {
                         tracing::info!(task = &*self.task, slots = epochs.len(), "this process now owns another share");
@@ -167,8 +170,16 @@ impl Keeper {
                     metrics::gauge!("tramline_leases_owned", "task" => self.task.to_string()).set(epochs.len() as f64);
                     sender.send_replace(Owned { epochs, until: Some(began + LEASE - MARGIN) });
                 }
-                Ok(Err(error)) => tracing::warn!(task = &*self.task, error = ?error, "the leases were not renewed"),
-                Err(_) => tracing::warn!(task = &*self.task, "the leases were not renewed in time"),
+                Ok(Err(error)) => {
+                    if let Some(tries) = outage.goes_on() {
+                        tracing::warn!(task = &*self.task, tries, error = ?error, "the leases were not renewed");
+                    }
+                }
+                Err(_) => {
+                    if let Some(tries) = outage.goes_on() {
+                        tracing::warn!(task = &*self.task, tries, "the leases were not renewed in time");
+                    }
+                }
             }
         }
         if let Err(error) = self.leave().await {

@@ -50,7 +50,7 @@ impl<E: Effects> Consumer<E> {
         let positions: Vec<Position> = self.positions.iter().map(|(stream, seq)| (stream.clone(), *seq)).collect();
         match self.broker.committed(self.group, &positions).await {
             // An outage is over, though no message may have come since.
-            Ok(()) => self.unread = 0,
+            Ok(()) => self.unread.ends(),
             Err(error) => {
                 tracing::warn!(group = self.group, error = ?error, "the broker could not be told how far the group has come");
             }

@@ -7,6 +7,7 @@
 use super::{POLL_INTERVAL, RELAY_TASK, RETRY_INTERVAL, Relay, by_stream, publisher::Publisher};
 use crate::{
     Appetite, Broker, BrokerError, Epochs, Messaging, Ownership, Record, Sharing, StreamId,
+    outage::Outage,
     outbox::{OutboxRow, heads},
 };
 use futures_util::FutureExt as _;
@@ -66,6 +67,7 @@ impl LogRelay {
     /// Tries until this process holds the slot.
     async fn open(&self) -> Tail {
         let source = self.messaging.db().name();
+        let mut outage = Outage::default();
         loop {
             match self.messaging.db().tail("outbox").await {
                 Ok(tail) => return tail,
@@ -77,7 +79,9 @@ impl LogRelay {
                     return std::future::pending().await;
                 }
                 Err(error) => {
-                    tracing::warn!(relay = source, error = ?error, "the log could not be opened; polling until then");
+                    if let Some(tries) = outage.goes_on() {
+                        tracing::warn!(relay = source, tries, error = ?error, "the log could not be opened; polling until then");
+                    }
                 }
             }
             tokio::time::sleep(POLL_INTERVAL).await;
@@ -138,6 +142,7 @@ impl Follower<'_> {
     async fn run(&mut self, shutdown: &CancellationToken) -> Result<(), TailError> {
         let mut poll = tokio::time::interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut outage = Outage::default();
         loop {
             let news = tokio::select! {
                 biased;
@@ -147,40 +152,45 @@ impl Follower<'_> {
                 news = next(&mut self.tail, self.publisher.source()) => Some(news?),
             };
             match news {
-                Some(News { records, upto }) => {
-                    self.until_visible(&records, shutdown).await?;
-                    self.publish(records, shutdown).await?;
+                Some(News { mut records, upto }) => {
+                    while !records.is_empty() && !shutdown.is_cancelled() {
+                        let visible = self.take_visible(&mut records).await?;
+                        if visible.is_empty() {
+                            tokio::time::sleep(VISIBLE_LOOK).await;
+                        } else {
+                            self.publish(visible, shutdown).await?;
+                        }
+                    }
                     if shutdown.is_cancelled() {
                         return Ok(());
                     }
                     self.tail.acknowledge(upto);
                 }
-                None => {
-                    if let Err(error) = self.look_around().await {
-                        tracing::warn!(relay = self.publisher.source(), error = ?error, "the broker could not be asked; trying again");
+                None => match self.look_around().await {
+                    Ok(()) => outage.ends(),
+                    Err(error) => {
+                        if let Some(tries) = outage.goes_on() {
+                            tracing::warn!(relay = self.publisher.source(), tries, error = ?error, "the broker could not be asked; trying again");
+                        }
                         tokio::time::sleep(RETRY_INTERVAL).await;
                     }
-                }
+                },
             }
         }
     }
 
     /// The log tells of a commit before other sessions see it. Whoever hears of it may answer at once, to somebody who must find
-    /// what was committed; so nothing is published before everybody can see it.
-    async fn until_visible(
+    /// what was committed; so nothing is published before everybody can see it. Takes out of `records` what they see by now: what
+    /// is seen does not wait for what a standby still holds up behind it.
+    async fn take_visible(
         &self,
-        records: &[(StreamId, Arc<Record>)],
-        shutdown: &CancellationToken,
-    ) -> Result<(), TailError> {
-        while !records.is_empty() && !shutdown.is_cancelled() {
-            // Numbers are given out in the order of commits, so a head that is seen covers what lies before it.
-            let heads: HashMap<StreamId, i64> = heads(self.messaging.db()).await?.into_iter().collect();
-            if records.iter().all(|(stream, record)| heads.get(stream).is_some_and(|head| *head >= record.seq)) {
-                break;
-            }
-            tokio::time::sleep(VISIBLE_LOOK).await;
-        }
-        Ok(())
+        records: &mut Vec<(StreamId, Arc<Record>)>,
+    ) -> Result<Vec<(StreamId, Arc<Record>)>, TailError> {
+        // Numbers are given out in the order of commits, so a head that is seen covers what lies before it.
+        let heads: HashMap<StreamId, i64> = heads(self.messaging.db()).await?.into_iter().collect();
+        let visible =
+            |(stream, record): &mut (StreamId, Arc<Record>)| heads.get(stream).is_some_and(|head| *head >= record.seq);
+        Ok(records.extract_if(.., visible).collect())
     }
 
     /// Brings rows to the broker, however often it takes: only then may the log forget them.
@@ -189,13 +199,16 @@ impl Follower<'_> {
         records: Vec<(StreamId, Arc<Record>)>,
         shutdown: &CancellationToken,
     ) -> Result<(), TailError> {
+        let mut outage = Outage::default();
         let mut outcome = self.publisher.publish(by_stream(records.clone())).await;
         loop {
             match outcome {
                 Ok(false) if self.publisher.has_published(&records) => return Ok(()),
                 Ok(_) => {}
                 Err(error) => {
-                    tracing::warn!(relay = self.publisher.source(), error = ?error, "rows of the log could not be published; trying again");
+                    if let Some(tries) = outage.goes_on() {
+                        tracing::warn!(relay = self.publisher.source(), tries, error = ?error, "rows of the log could not be published; trying again");
+                    }
                     tokio::select! {
                         () = shutdown.cancelled() => return Ok(()),
                         () = tokio::time::sleep(RETRY_INTERVAL) => {}

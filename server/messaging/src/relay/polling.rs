@@ -4,7 +4,7 @@
 //! when one is missing, when too much came at once, after a failure and every second, the relay reads the table.
 
 use super::{POLL_INTERVAL, RETRY_INTERVAL, by_stream, publisher::Publisher, signal::Handed};
-use crate::{Broker, BrokerError, Epochs, Messaging, Ownership, Record, StreamId};
+use crate::{Broker, BrokerError, Epochs, Messaging, Ownership, Record, StreamId, outage::Outage};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,7 @@ impl Relay {
         self.broker.on_nudge(self.publisher.source(), Arc::clone(signal.news()));
         let mut poll = tokio::time::interval(POLL_INTERVAL);
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut outage = Outage::default();
         loop {
             let polled = tokio::select! {
                 biased;
@@ -45,12 +46,16 @@ impl Relay {
             let Handed { records, overflowed } = signal.take();
             // Woken without rows: another process committed them.
             let look = polled || overflowed || records.is_empty();
-            if let Err(error) = self.turn(records, polled, look).await {
-                tracing::error!(relay = self.publisher.source(), error = ?error, "the outbox could not be published; trying again");
-                tokio::select! {
-                    () = shutdown.cancelled() => return,
-                    () = tokio::time::sleep(RETRY_INTERVAL) => signal.look_at_the_table(),
-                }
+            let Err(error) = self.turn(records, polled, look).await else {
+                outage.ends();
+                continue;
+            };
+            if let Some(tries) = outage.goes_on() {
+                tracing::error!(relay = self.publisher.source(), tries, error = ?error, "the outbox could not be published; trying again");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(RETRY_INTERVAL) => signal.look_at_the_table(),
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::support::{DEPOT, GROUP, PARCELS, Shop, arrivals, arrived, embedded, in_another_process, open_at, send};
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tramline_db::sql;
 use tramline_messaging::{
     Appetite, Broker, Consumer, LogRelay, Messaging, Ownership, RELAY_TASK, Relay, Sharing, StreamId, Transactional,
     partition_of,
@@ -58,6 +59,27 @@ impl Works {
         self.tasks.close();
         self.tasks.wait().await;
     }
+}
+
+/// Waits until a relay follows the log, and has acknowledged what lies in it now.
+async fn followed(depot: &Messaging) {
+    let place: Option<(String,)> =
+        depot.db().optional(sql("select cast(pg_current_wal_lsn() as text)")).await.expect("it is told");
+    let (place,) = place.expect("there is a log");
+    let acknowledged =
+        sql("select slot_name from pg_replication_slots where active and database = current_database() \
+         and confirmed_flush_lsn >= cast(cast($1 as text) as pg_lsn)")
+        .bind(place);
+    let wait = async {
+        loop {
+            let slot: Option<(String,)> = depot.db().optional(acknowledged.clone()).await.expect("it is told");
+            if slot.is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("the log is followed");
 }
 
 async fn services(url: &str) -> (Messaging, Messaging) {
@@ -197,6 +219,8 @@ async fn what_the_log_tells_is_published_only_once_others_can_see_it() {
     works.follow(&depot, &broker).await;
     send(&depot, 1, 0..1).await;
     arrived(&shop, 1).await;
+    // What polls meanwhile sees no more than others do.
+    followed(&depot).await;
     // A commit that waits for a standby lies in the log already, and nobody sees it yet.
     let standby = |name: &str| {
         assert!(psql(&url, &format!("alter system set synchronous_standby_names = '{name}'")));
@@ -213,8 +237,16 @@ async fn what_the_log_tells_is_published_only_once_others_can_see_it() {
             Err(_) => break committing,
         }
     };
+    // What was committed before it is seen and goes out; where a consumer writes it, its own commits wait as well.
     let stream = StreamId { source: DEPOT, channel: PARCELS.into(), partition: partition_of(Uuid::from_u128(1)) };
-    assert_eq!(broker.heads(&[stream]).await.expect("it is told"), [number - 1]);
+    let head = async || broker.heads(std::slice::from_ref(&stream)).await.expect("it is told")[0];
+    let published = async {
+        while head().await < number - 1 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), published).await.expect("it is published");
+    assert_eq!(head().await, number - 1);
     standby("");
     committing.await.expect("it is sent");
     arrived(&shop, number).await;
