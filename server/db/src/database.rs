@@ -2,7 +2,11 @@
 
 use crate::{
     BoxFuture, Clock, CommitFates, DbError, Durability, ExclusiveUse, IdSource, Migration, Record, Statement, Tail,
-    TailError, Tx, UtcMicros, memory::MemoryDb, postgres::PostgresDb, sql, sqlite::SqliteDb,
+    TailError, Tx, UtcMicros,
+    memory::{MemoryDb, MemorySchema},
+    postgres::PostgresDb,
+    sql,
+    sqlite::SqliteDb,
 };
 use std::{
     path::{Path, PathBuf},
@@ -163,8 +167,22 @@ impl Db {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, DbError> {
+        Self::in_memory_of(name, &MemorySchema::new(name, migrations)?, fates, clock, ids)
+    }
+
+    /// The same with a copy of a schema that was made before.
+    ///
+    /// # Errors
+    /// When SQLite fails.
+    pub fn in_memory_of(
+        name: &'static str,
+        schema: &MemorySchema,
+        fates: Arc<dyn CommitFates>,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+    ) -> Result<Self, DbError> {
         let counters = Arc::new(Counters::default());
-        let memory = MemoryDb::open(name, migrations, fates, Arc::clone(&counters), Arc::clone(&clock))?;
+        let memory = MemoryDb::open(name, schema, fates, Arc::clone(&counters), Arc::clone(&clock))?;
         Ok(Self { name, engine: Engine::Memory(memory), clock, ids, counters })
     }
 

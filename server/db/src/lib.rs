@@ -20,7 +20,7 @@ mod tx;
 pub use clock::{Clock, IdSource, SystemClock, SystemIds, UtcMicros};
 pub use database::{Address, Counters, Db, EngineKind};
 pub use error::DbError;
-pub use memory::{CommitFate, CommitFates, EveryCommitStands};
+pub use memory::{CommitFate, CommitFates, EveryCommitStands, MemorySchema};
 pub use migration::Migration;
 pub use postgres::ExclusiveUse;
 pub use row::{Column, Record, Row};

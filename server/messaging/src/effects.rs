@@ -117,12 +117,12 @@ impl<H: Handler> Transactional<H> {
         T: Send + 'static,
         F: for<'a, 't> FnOnce(&'a mut UnitOfWork<'t>) -> BoxFuture<'a, Result<T, HandlerError>> + Send + 'static,
     {
-        let (rows, count, group) = (move_rows(moves), moves.len(), self.group);
+        let (rows, count) = (move_rows(self.group, moves), moves.len());
         let applied = self.messaging.transact::<_, HandlerError, _>(traceparent, move |work| {
             Box::pin(async move {
                 let effect = effect(work).await?;
                 if count > 0 {
-                    move_offsets(work, group, rows, count).await?;
+                    move_offsets(work, rows, count).await?;
                 }
                 Ok(effect)
             })
@@ -146,18 +146,18 @@ impl<H: Handler> Effects for Transactional<H> {
         &'a self,
         streams: &'a [(StreamId, i64)],
     ) -> BoxFuture<'a, Result<Vec<(StreamId, i64)>, HandlerError>> {
-        let rows: Vec<_> =
-            streams.iter().map(|(id, epoch)| values![id.source, &*id.channel, id.partition, *epoch]).collect();
-        let group = self.group;
+        let rows: Vec<_> = streams
+            .iter()
+            .map(|(id, epoch)| values![self.group, id.source, &*id.channel, id.partition, *epoch])
+            .collect();
         let claimed = self.messaging.db().write::<Vec<(String, String, i64, i64)>, HandlerError, _>(move |tx| {
             Box::pin(async move {
                 let mine = tx.all(
                     sql("select o.source, o.channel, o.partition_no, o.last_seq from consumer_offset as o, \
-                         rows($1: source text, channel text, partition_no bigint, epoch bigint) as new \
-                         where o.consumer_group = $2 and o.source = new.source and o.channel = new.channel \
+                         rows($1: consumer_group text, source text, channel text, partition_no bigint, epoch bigint) as new \
+                         where o.consumer_group = new.consumer_group and o.source = new.source and o.channel = new.channel \
                          and o.partition_no = new.partition_no and o.epoch = new.epoch")
-                    .rows(rows.clone())
-                    .bind(group),
+                    .rows(rows.clone()),
                 );
                 let mine: Vec<_> = mine.await?;
                 // Whoever only asks where it stands writes nothing.
@@ -166,13 +166,13 @@ impl<H: Handler> Effects for Transactional<H> {
                 }
                 let claimed = tx.all(
                     sql("insert into consumer_offset (consumer_group, source, channel, partition_no, last_seq, epoch) \
-                         select $2, new.source, new.channel, new.partition_no, 0, new.epoch \
-                         from rows($1: source text, channel text, partition_no bigint, epoch bigint) as new where true \
+                         select new.consumer_group, new.source, new.channel, new.partition_no, 0, new.epoch \
+                         from rows($1: consumer_group text, source text, channel text, partition_no bigint, epoch bigint) \
+                         as new where true \
                          on conflict (consumer_group, source, channel, partition_no) do update set epoch = excluded.epoch \
                          where consumer_offset.epoch <= excluded.epoch \
                          returning source, channel, partition_no, last_seq")
-                    .rows(rows)
-                    .bind(group),
+                    .rows(rows),
                 );
                 Ok(claimed.await?)
             })
@@ -204,26 +204,26 @@ impl<H: Handler> Effects for Transactional<H> {
     }
 
     fn park<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<(), HandlerError>> {
-        let (rows, group) = (move_rows(std::slice::from_ref(step)), self.group);
+        let (rows, group) = (move_rows(self.group, std::slice::from_ref(step)), self.group);
         let (stream, message) = (step.stream.clone(), message.clone());
         let parked = self.messaging.transact::<_, HandlerError, _>(None, move |work| {
             Box::pin(async move {
                 parking::park(work, group, &stream, &message).await?;
-                move_offsets(work, group, rows, 1).await
+                move_offsets(work, rows, 1).await
             })
         });
         Box::pin(parked)
     }
 
     fn park_behind<'a>(&'a self, step: &'a Move, message: &'a Unhandled) -> BoxFuture<'a, Result<bool, HandlerError>> {
-        let (rows, group) = (move_rows(std::slice::from_ref(step)), self.group);
+        let (rows, group) = (move_rows(self.group, std::slice::from_ref(step)), self.group);
         let (stream, message) = (step.stream.clone(), message.clone());
         let parked = self.messaging.transact::<_, HandlerError, _>(None, move |work| {
             Box::pin(async move {
                 if !parking::park_behind(work, group, &stream, &message).await? {
                     return Ok(false);
                 }
-                move_offsets(work, group, rows, 1).await?;
+                move_offsets(work, rows, 1).await?;
                 Ok(true)
             })
         });
@@ -243,29 +243,25 @@ impl<H: Handler> Effects for Transactional<H> {
     }
 }
 
-fn move_rows(moves: &[Move]) -> Vec<Vec<Value>> {
+/// The group is in each row, so that a row has its whole key: else SQLite reads every offset of the group, and all rows for each.
+fn move_rows(group: &str, moves: &[Move]) -> Vec<Vec<Value>> {
     let row = |step: &Move| {
-        values![step.stream.source, &*step.stream.channel, step.stream.partition, step.from, step.to, step.epoch]
+        let StreamId { source, channel, partition } = &step.stream;
+        values![group, *source, &**channel, *partition, step.from, step.to, step.epoch]
     };
     moves.iter().map(row).collect()
 }
 
 /// Compare-and-set of every offset: one that stands elsewhere or has a newer owner means that somebody else works on the
 /// stream now, or that a message is missing or repeated. Then nothing of the batch may stand.
-async fn move_offsets(
-    work: &mut UnitOfWork<'_>,
-    group: &str,
-    moves: Vec<Vec<Value>>,
-    count: usize,
-) -> Result<(), HandlerError> {
+async fn move_offsets(work: &mut UnitOfWork<'_>, moves: Vec<Vec<Value>>, count: usize) -> Result<(), HandlerError> {
     let moved = work.tx.execute(
-        sql("update consumer_offset set last_seq = step.until from rows($1: source text, channel text, \
-             partition_no bigint, since bigint, until bigint, epoch bigint) as step \
-             where consumer_group = $2 and consumer_offset.source = step.source \
+        sql("update consumer_offset set last_seq = step.until from rows($1: consumer_group text, source text, \
+             channel text, partition_no bigint, since bigint, until bigint, epoch bigint) as step \
+             where consumer_offset.consumer_group = step.consumer_group and consumer_offset.source = step.source \
              and consumer_offset.channel = step.channel and consumer_offset.partition_no = step.partition_no \
              and last_seq = step.since and consumer_offset.epoch = step.epoch")
-        .rows(moves)
-        .bind(group),
+        .rows(moves),
     );
     let moved = moved.await?;
     if moved == count as u64 { Ok(()) } else { Err(HandlerError::Moved) }

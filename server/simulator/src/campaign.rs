@@ -4,12 +4,13 @@ use crate::{
     Chance, Flaw, Stage, World,
     shrink::shrink,
     simulation::{Seen, Simulation, Violation},
+    stage::Schemas,
     world::RARE,
 };
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -19,6 +20,7 @@ use tramline_db::DbError;
 pub struct Campaign<F> {
     open: F,
     flaws: Vec<Flaw>,
+    schemas: Arc<Schemas>,
     rare: Vec<&'static str>,
 }
 
@@ -85,8 +87,8 @@ struct Outcome {
 impl<W: World, F: Fn(&Stage) -> Result<W, DbError> + Sync> Campaign<F> {
     /// A campaign over worlds that `open` makes.
     #[must_use]
-    pub const fn new(open: F) -> Self {
-        Self { open, flaws: Vec::new(), rare: Vec::new() }
+    pub fn new(open: F) -> Self {
+        Self { open, flaws: Vec::new(), schemas: Arc::default(), rare: Vec::new() }
     }
 
     /// Plants a flaw.
@@ -169,7 +171,7 @@ impl<W: World, F: Fn(&Stage) -> Result<W, DbError> + Sync> Campaign<F> {
 
     fn once(&self, seed: u64, chance: Chance, tracing: bool) -> Outcome {
         let _guard = NameSeed(seed);
-        let stage = Stage::new(chance, &self.flaws);
+        let stage = Stage::new(chance, &self.flaws, &self.schemas);
         let shared = stage.shared.clone();
         let simulation =
             (self.open)(&stage).map_err(Violation::from).and_then(|world| Simulation::new(stage, world, tracing));

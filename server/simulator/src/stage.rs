@@ -3,13 +3,14 @@
 use crate::{Chance, Flaw, effects::WITNESS};
 use futures_util::FutureExt as _;
 use std::{
+    collections::{HashMap, hash_map::Entry},
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
-use tramline_db::{Clock, CommitFate, CommitFates, Db, DbError, IdSource, Migration, UtcMicros};
+use tramline_db::{Clock, CommitFate, CommitFates, Db, DbError, IdSource, MemorySchema, Migration, UtcMicros};
 use tramline_messaging::Messaging;
 use uuid::Uuid;
 
@@ -33,6 +34,22 @@ pub(crate) struct Shared {
     commits: AtomicU64,
     fates: Mutex<Fates>,
     flaws: Vec<Flaw>,
+    schemas: Arc<Schemas>,
+}
+
+/// The schemas of a campaign's databases, by name and versions: to run the migrations for each run costs a third of its time.
+#[derive(Debug, Default)]
+pub(crate) struct Schemas(Mutex<HashMap<(&'static str, Vec<i64>), Arc<MemorySchema>>>);
+
+impl Schemas {
+    fn of(&self, name: &'static str, migrations: &[Migration]) -> Result<Arc<MemorySchema>, DbError> {
+        let key = (name, migrations.iter().map(|step| step.version).collect());
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Arc::clone(match made.entry(key) {
+            Entry::Occupied(entry) => entry.into_mut(),
+            Entry::Vacant(entry) => entry.insert(Arc::new(MemorySchema::new(name, migrations)?)),
+        }))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,7 +60,7 @@ struct Fates {
 }
 
 impl Stage {
-    pub(crate) fn new(chance: Chance, flaws: &[Flaw]) -> Self {
+    pub(crate) fn new(chance: Chance, flaws: &[Flaw], schemas: &Arc<Schemas>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 chance: Mutex::new(chance),
@@ -52,6 +69,7 @@ impl Stage {
                 commits: AtomicU64::new(0),
                 fates: Mutex::default(),
                 flaws: flaws.to_vec(),
+                schemas: Arc::clone(schemas),
             }),
         }
     }
@@ -69,7 +87,8 @@ impl Stage {
     pub fn messaging(&self, name: &'static str, migrations: &[Migration]) -> Result<Messaging, DbError> {
         let shared = || Arc::clone(&self.shared);
         let migrations = [migrations, WITNESS].concat();
-        let db = Db::in_memory(name, &migrations, shared(), shared(), shared())?;
+        let schema = self.shared.schemas.of(name, &migrations)?;
+        let db = Db::in_memory_of(name, &schema, shared(), shared(), shared())?;
         Messaging::open(db).now_or_never().unwrap_or(Err(DbError::Abandoned))
     }
 
