@@ -37,9 +37,12 @@ pub(crate) struct Shared {
     schemas: Arc<Schemas>,
 }
 
-/// The schemas of a campaign's databases, by name and versions: to run the migrations for each run costs a third of its time.
+/// The schemas of a campaign's databases: to run the migrations for each run costs a third of its time.
 #[derive(Debug, Default)]
-pub(crate) struct Schemas(Mutex<HashMap<(&'static str, Vec<i64>), Arc<MemorySchema>>>);
+pub(crate) struct Schemas(Mutex<HashMap<SchemaKey, Arc<MemorySchema>>>);
+
+/// A database's name, and the versions of its migrations.
+type SchemaKey = (&'static str, Vec<i64>);
 
 impl Schemas {
     fn of(&self, name: &'static str, migrations: &[Migration]) -> Result<Arc<MemorySchema>, DbError> {
